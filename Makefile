@@ -1,0 +1,46 @@
+# Atelier. `make` lists the targets.
+
+PYTHON ?= python3
+# On Linux without a GPU: make setup TORCH="torch==2.13.0 --index-url https://download.pytorch.org/whl/cpu"
+TORCH ?= torch==2.13.0
+VENV := .venv
+PY := $(VENV)/bin/python
+PIP := $(PY) -m pip --disable-pip-version-check install --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test test-all lint clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(VENV)/ready ## make .venv with everything that running needs
+
+run: setup ## start the whole system, make the first artwork, open for visitors
+	$(PY) -m local demo
+
+test: $(VENV)/ready-dev lint ## lint, strict types and the fast tests
+	$(PY) -m pytest -m "not slow"
+
+test-all: $(VENV)/ready-dev lint ## the fast tests and the slow ones: emulators, browser, built artifacts
+	$(PY) -m pytest
+
+lint: $(VENV)/ready-dev ## ruff and mypy
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+
+clean: ## remove the environments and caches (never your data)
+	rm -rf $(VENV) .cache .aws-sam .mypy_cache .ruff_cache .pytest_cache
+
+$(VENV)/torch:
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) $(TORCH)
+	@touch $@
+
+$(VENV)/ready: $(VENV)/torch requirements.txt constraints.txt
+	$(PIP) -r requirements.txt -c constraints.txt
+	@touch $@
+
+$(VENV)/ready-dev: $(VENV)/ready requirements-dev.txt
+	$(PIP) -r requirements-dev.txt -c constraints.txt
+	@touch $@
