@@ -1,0 +1,140 @@
+"""The one module that imports the SDK: clients, their errors, and query-string signatures.
+
+It works with botocore, boto3's own core: what boto3 adds (resources, managed transfers) is unused
+here, and importing it costs every cold start 150-250 ms.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from threading import RLock
+from typing import Any
+
+from botocore.auth import SIGV4_TIMESTAMP, S3SigV4QueryAuth
+from botocore.awsrequest import AWSRequest
+from botocore.config import Config
+from botocore.exceptions import ClientError, ConnectionError, HTTPClientError, IncompleteReadError
+from botocore.session import Session
+
+from shared.errors import Unavailable
+
+Response = dict[str, Any]
+
+CONNECT_SECONDS = 3
+READ_SECONDS = 10
+SLOW_SECONDS = {"sqs": 25, "s3": 60}
+"""Read timeouts above the longest poll and the largest blob."""
+ATTEMPTS = 4
+CONNECTIONS = 32
+
+THROTTLED = frozenset(
+    {
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "RequestTimeout",
+        "SlowDown",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+    }
+)
+SERVER_ERROR = 500
+
+
+class Refused(Exception):
+    """AWS answered, with an error that is ours to understand: trying again would not help."""
+
+    def __init__(self, code: str, response: Response) -> None:
+        super().__init__(f"{code}: {response['Error'].get('Message', '')}")
+        self.code = code
+        self.response = response
+
+
+class Clients:
+    """One client for each service, made when first called and shared by all threads."""
+
+    def __init__(self, endpoint: str | None = None) -> None:
+        self.endpoint = endpoint
+        self._lock = RLock()
+        self._made: dict[str, Any] = {}
+        self._session: Any = None
+
+    def call(self, service: str, operation: str, **request: Any) -> Response:
+        """Call an operation. Raises `Unavailable` where another try may help, else `Refused`."""
+        with translated():
+            response: Response = getattr(self.client(service), operation)(**request)
+        return response
+
+    def client(self, service: str) -> Any:
+        with self._lock:  # a session makes clients for one thread at a time
+            if service not in self._made:
+                self._made[service] = self.session().create_client(
+                    service, endpoint_url=self.endpoint, config=_config(service)
+                )
+            return self._made[service]
+
+    def session(self) -> Any:
+        with self._lock:
+            self._session = self._session or Session()
+            return self._session
+
+    def bucket_url(self, bucket: str) -> str:
+        """Where the world reaches a bucket: at its region, or path-style at an emulator.
+
+        https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html
+        """
+        if self.endpoint:
+            return f"{self.endpoint}/{bucket}"
+        region = self._region()
+        return f"https://{bucket}.s3.{region}.amazonaws.com" + ".cn" * region.startswith("cn-")
+
+    def presign(
+        self, method: str, url: str, headers: Mapping[str, str], signed_at: datetime, seconds: int
+    ) -> str:
+        """The URL with a signature over the method, path, query and headers, as of `signed_at`.
+
+        https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
+        """
+        credentials = self.session().get_credentials().get_frozen_credentials()
+        signer = S3SigV4QueryAuth(credentials, "s3", self._region(), expires=seconds)
+        request = AWSRequest(method=method, url=url, headers=dict(headers))
+        # What `signer.add_auth` does, at a moment of our choosing.
+        request.context["timestamp"] = signed_at.astimezone(UTC).strftime(SIGV4_TIMESTAMP)
+        signer._modify_request_before_signing(request)
+        text = signer.string_to_sign(request, signer.canonical_request(request))
+        signer._inject_signature_to_request(request, signer.signature(text, request))
+        return str(request.url)
+
+    def _region(self) -> str:
+        return str(self.session().get_config_variable("region"))
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """The SDK's errors as ours."""
+    try:
+        yield
+    except ClientError as error:
+        raise _translate(error) from error
+    except (ConnectionError, HTTPClientError, IncompleteReadError) as error:
+        raise Unavailable(f"AWS does not answer: {error}") from error
+
+
+def _translate(error: Any) -> Exception:
+    code: str = error.response["Error"]["Code"]
+    status: int = error.response["ResponseMetadata"]["HTTPStatusCode"]
+    if code in THROTTLED or status >= SERVER_ERROR:
+        return Unavailable(f"AWS cannot do {error.operation_name} now: {code}")
+    return Refused(code, error.response)
+
+
+def _config(service: str) -> Any:
+    return Config(
+        signature_version="s3v4" if service == "s3" else None,
+        retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+        connect_timeout=CONNECT_SECONDS,
+        read_timeout=SLOW_SECONDS.get(service, READ_SECONDS),
+        max_pool_connections=CONNECTIONS,
+        s3={"us_east_1_regional_endpoint": "regional"} if service == "s3" else None,
+    )

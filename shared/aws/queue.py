@@ -1,0 +1,92 @@
+"""A queue in SQS: a standard one, whose redrive policy names its dead-letter queue."""
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from shared.aws.clients import Clients, Refused, Response
+from shared.ports import Letter
+
+MAX_LETTERS = 10
+MAX_WAIT_SECONDS = 20
+MAX_DELAY_SECONDS = 900
+
+STALE = frozenset(
+    {
+        "ReceiptHandleIsInvalid",
+        "InvalidParameterValue",
+        "MessageNotInflight",
+        "AWS.SimpleQueueService.MessageNotInflight",
+    }
+)
+"""How SQS says that a handle is no longer good for anything."""
+
+
+class SqsQueue:
+    """`shared.ports.Queue`. SQS counts in whole seconds: fractions are rounded up."""
+
+    def __init__(self, clients: Clients, url: str) -> None:
+        self.clients = clients
+        self.url = url
+
+    def send(self, body: str, group: str, delay: float = 0) -> None:
+        """On a standard queue a group id makes it fair; it is not an order.
+
+        https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-fair-queues.html
+        """
+        self._call(
+            "send_message",
+            MessageBody=body,
+            MessageGroupId=group,
+            DelaySeconds=min(math.ceil(delay), MAX_DELAY_SECONDS),
+        )
+
+    def receive(self, limit: int, visibility: float, wait: float = 0) -> list[Letter]:
+        answer = self._call(
+            "receive_message",
+            MaxNumberOfMessages=min(limit, MAX_LETTERS),
+            VisibilityTimeout=math.ceil(visibility),
+            WaitTimeSeconds=min(math.ceil(wait), MAX_WAIT_SECONDS),
+            MessageSystemAttributeNames=["ApproximateReceiveCount", "MessageGroupId"],
+        )
+        return [_letter(message) for message in answer.get("Messages", [])]
+
+    def extend(self, letter: Letter, visibility: float) -> None:
+        with _stale_handles_ignored():
+            self._call(
+                "change_message_visibility",
+                ReceiptHandle=letter.handle,
+                VisibilityTimeout=math.ceil(visibility),
+            )
+
+    def delete(self, letter: Letter) -> None:
+        with _stale_handles_ignored():
+            self._call("delete_message", ReceiptHandle=letter.handle)
+
+    def depth(self) -> int:
+        name = "ApproximateNumberOfMessages"
+        answer = self._call("get_queue_attributes", AttributeNames=[name])
+        return int(answer["Attributes"][name])
+
+    def _call(self, operation: str, **request: Any) -> Response:
+        return self.clients.call("sqs", operation, QueueUrl=self.url, **request)
+
+
+@contextmanager
+def _stale_handles_ignored() -> Iterator[None]:
+    try:
+        yield
+    except Refused as refused:
+        if refused.code not in STALE:
+            raise
+
+
+def _letter(message: Response) -> Letter:
+    attributes = message["Attributes"]
+    return Letter(
+        body=message["Body"],
+        handle=message["ReceiptHandle"],
+        receives=int(attributes["ApproximateReceiveCount"]),
+        group=attributes.get("MessageGroupId", ""),
+    )

@@ -1,0 +1,185 @@
+"""The job table in SQLite."""
+
+import sqlite3
+from datetime import UTC, datetime
+from time import time
+from typing import NamedTuple, TypeVar
+
+from shared.embedded.bell import Bell
+from shared.embedded.database import Database
+from shared.errors import WriteConflict
+from shared.records import KINDS, Index, JobRecord, Record, due_shard
+
+R = TypeVar("R", bound=Record)
+
+ALIVE = "(expires_at IS NULL OR expires_at > :now)"
+"""The clock is Python's: SQLite before 3.42 (Debian 12 has 3.40) knows no parts of a second."""
+
+
+class Announcement(NamedTuple):
+    """An entry of the stream: this record was written with its `announce` set."""
+
+    seq: int
+    record: Record
+
+
+class SqliteTable:
+    """`shared.ports.Table`, and the stream that wakes `notify`."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.stream_bell = Bell(database.folder, "stream")
+        self.change_bell = Bell(database.folder, "changes")
+
+    def get(self, kind: type[R], pk: str, sk: str | None = None) -> R | None:
+        row = (
+            self.database.read()
+            .execute(
+                f"SELECT version, body FROM items WHERE pk = :pk AND sk = :sk AND {ALIVE}",
+                {"pk": pk, "sk": sk or _only_sk(kind), "now": time()},
+            )
+            .fetchone()
+        )
+        return _load(kind, row) if row else None
+
+    def put(self, record: R) -> R:
+        index = record.index()
+        with self.database.write() as db:
+            if record.version == 0:
+                written = _insert(db, record, index)
+            else:
+                written = _replace(db, record, index)
+            if not written:
+                raise WriteConflict(f"{record.pk} {record.sk} is not at version {record.version}")
+            if index.announce:
+                db.execute("INSERT INTO stream (pk, sk) VALUES (?, ?)", (record.pk, record.sk))
+        self.change_bell.ring()
+        if index.announce:
+            self.stream_bell.ring()
+        return record.model_copy(update={"version": record.version + 1})
+
+    def delete(self, record: Record) -> None:
+        with self.database.write() as db:
+            db.execute("DELETE FROM items WHERE pk = ? AND sk = ?", (record.pk, record.sk))
+
+    def partition(self, kind: type[R], pk: str) -> list[R]:
+        name = _name(kind)
+        rows = self.database.read().execute(
+            f"""SELECT version, body FROM items WHERE pk = :pk AND sk >= :first AND sk < :last
+                AND {ALIVE} ORDER BY sk""",
+            {"pk": pk, "first": name, "last": name + "~", "now": time()},
+        )
+        return [_load(kind, row) for row in rows]
+
+    def owned(
+        self, kind: type[R], owner: str, before: str | None, limit: int, status: str | None = None
+    ) -> list[R]:
+        filtered = "AND status = :status" if status else ""
+        rows = self.database.read().execute(
+            f"""SELECT version, body FROM items WHERE owner = :owner {filtered} AND {ALIVE}
+                AND (:before IS NULL OR pk < :before) ORDER BY pk DESC LIMIT :limit""",
+            {"owner": owner, "status": status, "before": before, "limit": limit, "now": time()},
+        )
+        return [_load(kind, row) for row in rows]
+
+    def batch(self, batch: str, before: str | None, limit: int) -> list[JobRecord]:
+        rows = self.database.read().execute(
+            """SELECT version, body FROM items WHERE batch = :batch
+               AND (:before IS NULL OR pk < :before) ORDER BY pk DESC LIMIT :limit""",
+            {"batch": batch, "before": before, "limit": limit},
+        )
+        return [_load(JobRecord, row) for row in rows]
+
+    def due(self, shard: int, now: datetime, limit: int) -> list[Record]:
+        rows = self.database.read().execute(
+            f"""SELECT sk, version, body FROM items WHERE due_shard = :shard AND due_at <= :due
+                AND {ALIVE} ORDER BY due_at LIMIT :limit""",
+            {"shard": shard, "due": now.timestamp(), "limit": limit, "now": time()},
+        )
+        return [_load(_kind(row["sk"]), row) for row in rows]
+
+    def watch(self, pk: str, seconds: float) -> None:
+        self.change_bell.wait(seconds)
+
+    def announcements(self, limit: int) -> list[Announcement]:
+        """The oldest entries of the stream; what has been superseded since is left out."""
+        rows = self.database.read().execute(
+            """SELECT seq, stream.sk AS sk, version, body FROM stream
+               LEFT JOIN items USING (pk, sk) ORDER BY seq LIMIT ?""",
+            (limit,),
+        )
+        return [
+            Announcement(row["seq"], _load(_kind(row["sk"]), row)) for row in rows if row["body"]
+        ]
+
+    def acknowledge(self, last: int) -> None:
+        """Forget the stream up to and including `last`."""
+        with self.database.write() as db:
+            db.execute("DELETE FROM stream WHERE seq <= ?", (last,))
+
+    def collect_garbage(self) -> None:
+        """Remove what has expired: the table's TTL."""
+        with self.database.write() as db:
+            db.execute("DELETE FROM items WHERE expires_at <= ?", (time(),))
+
+
+def _name(kind: type[Record]) -> str:
+    return next(name for name, known in KINDS.items() if known is kind)
+
+
+def _only_sk(kind: type[Record]) -> str:
+    return _name(kind)
+
+
+def _kind(sk: str) -> type[Record]:
+    return KINDS[sk.partition("#")[0]]
+
+
+def _load(kind: type[R], row: sqlite3.Row) -> R:
+    return kind.model_validate_json(row["body"]).model_copy(update={"version": row["version"]})
+
+
+def _seconds(moment: datetime | None) -> float | None:
+    return moment.astimezone(UTC).timestamp() if moment else None
+
+
+def _columns(record: Record, index: Index) -> dict[str, object]:
+    return {
+        "pk": record.pk,
+        "sk": record.sk,
+        "version": record.version,
+        "body": record.model_dump_json(),
+        "owner": index.owner,
+        "batch": index.batch,
+        "status": index.status,
+        "due_shard": due_shard(record.pk) if index.due_at else None,
+        "due_at": _seconds(index.due_at),
+        "expires_at": _seconds(index.expires_at),
+    }
+
+
+def _insert(db: sqlite3.Connection, record: Record, index: Index) -> bool:
+    """Write a new record; one that has expired is no hindrance."""
+    columns = _columns(record, index)
+    db.execute(
+        f"DELETE FROM items WHERE pk = :pk AND sk = :sk AND NOT {ALIVE}",
+        {"pk": record.pk, "sk": record.sk, "now": time()},
+    )
+    done = db.execute(
+        """INSERT INTO items (pk, sk, version, body, owner, batch, status, due_shard, due_at,
+                              expires_at)
+           VALUES (:pk, :sk, 1, :body, :owner, :batch, :status, :due_shard, :due_at, :expires_at)
+           ON CONFLICT DO NOTHING""",
+        columns,
+    )
+    return done.rowcount == 1
+
+
+def _replace(db: sqlite3.Connection, record: Record, index: Index) -> bool:
+    done = db.execute(
+        """UPDATE items SET version = version + 1, body = :body, owner = :owner, batch = :batch,
+               status = :status, due_shard = :due_shard, due_at = :due_at, expires_at = :expires_at
+           WHERE pk = :pk AND sk = :sk AND version = :version""",
+        _columns(record, index),
+    )
+    return done.rowcount == 1

@@ -1,0 +1,30 @@
+"""What a queue message says: look at job X. The table is the truth."""
+
+from pydantic import BaseModel
+
+MESSAGE_VERSION = 1
+
+
+class JobMessage(BaseModel):
+    """Look at this job."""
+
+    v: int = MESSAGE_VERSION
+    job: str
+
+
+class DeliveryMessage(BaseModel):
+    """Look at this job's nth delivery."""
+
+    v: int = MESSAGE_VERSION
+    job: str
+    n: int
+
+
+def job_message(job_id: str) -> str:
+    """The body of a job's message."""
+    return JobMessage(job=job_id).model_dump_json()
+
+
+def delivery_message(job_id: str, n: int) -> str:
+    """The body of a delivery's message."""
+    return DeliveryMessage(job=job_id, n=n).model_dump_json()

@@ -1,0 +1,100 @@
+"""The settings: the one reader of the environment.
+
+Every variable is `ATELIER_<FIELD>`, all documented here. With `data` set the embedded adapters are
+used, without it AWS.
+"""
+
+import os
+from functools import cache
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+PREFIX = "ATELIER_"
+
+
+def _split(value: object) -> object:
+    return [part for part in value.split(",") if part] if isinstance(value, str) else value
+
+
+Words = Annotated[tuple[str, ...], BeforeValidator(_split)]
+Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], BeforeValidator(_split)]
+
+
+class Settings(BaseModel):
+    """One process's settings."""
+
+    model_config = ConfigDict(frozen=True)
+
+    data: Path | None = Field(default=None, description="The data folder of one machine.")
+    public_url: str = Field(default="http://127.0.0.1:8080", description="Where clients reach us.")
+    keys_required: bool = Field(default=True, description="False only on a loopback laptop.")
+    default_model: str = Field(default="paint", description="For drops without settings.")
+    catalogue: Path | None = Field(default=None, description="A catalogue file, else the built-in.")
+
+    table: str = Field(default="atelier", description="DynamoDB table.")
+    inbox_bucket: str = Field(default="atelier-inbox", description="Uploads and drops.")
+    artworks_bucket: str = Field(default="atelier-artworks", description="Artworks and mirrors.")
+    queues: dict[str, str] = Field(
+        default_factory=dict, description='SQS URLs as JSON: {"standard-interactive": "https://…"}.'
+    )
+    topic: str | None = Field(default=None, description="SNS topic ARN.")
+    secret_arn: str | None = Field(default=None, description="Secrets Manager: the master secret.")
+    aws_endpoint: str | None = Field(default=None, description="An emulator, in tests.")
+
+    pool: str = Field(default="standard", description="Which fleet this worker belongs to.")
+    models: Words = Field(default=(), description="Python modules with models of your own.")
+    device: str = Field(default="", description="cpu, cuda, mps; empty: the best there is.")
+    visibility: float = Field(default=30.0, ge=0.2, description="Seconds a message is held.")
+    heartbeat: float = Field(default=2.0, ge=0.05, description="Seconds between signs of life.")
+    max_tries: int = Field(default=3, ge=1, description="Attempts before a job fails.")
+    drain: float = Field(default=90.0, ge=0, description="Seconds that SIGTERM leaves to work.")
+    worker_memory: int = Field(default=0, ge=0, description="MiB of address space, 0: no limit.")
+
+    retention_days: int = Field(default=0, ge=0, description="Jobs are deleted then; 0: kept.")
+    disk_reserve: int = Field(default=256, ge=0, description="MiB that must stay free on the disk.")
+    allow_networks: Networks = Field(
+        default=(), description="Non-public networks that webhooks and inputs may name, for tests."
+    )
+    code_version: str = Field(default="0.1.0")
+    log_level: str = Field(default="INFO")
+
+
+@cache
+def settings() -> Settings:
+    """This process's settings, read once."""
+    given = {
+        name.removeprefix(PREFIX).lower(): value
+        for name, value in os.environ.items()
+        if name.startswith(PREFIX)
+    }
+    if isinstance(given.get("queues"), str):
+        return Settings.model_validate({**given, "queues": _json(given["queues"])})
+    return Settings.model_validate(given)
+
+
+def _json(text: str) -> object:
+    from pydantic_core import from_json
+
+    return from_json(text)
+
+
+def environment(chosen: Settings) -> dict[str, str]:
+    """The environment for a subprocess that is to run under these settings."""
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith(PREFIX)}
+    return inherited | {
+        PREFIX + name.upper(): _text(value)
+        for name, value in chosen.model_dump(mode="json", exclude_defaults=True).items()
+    }
+
+
+def _text(value: object) -> str:
+    if isinstance(value, list):
+        return ",".join(map(str, value))
+    if isinstance(value, dict):
+        from pydantic_core import to_json
+
+        return to_json(value).decode()
+    return str(value)

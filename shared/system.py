@@ -1,0 +1,48 @@
+"""The whole system, as ports."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from shared.catalogue import BUILT_IN, Catalogue
+from shared.ports import Blobs, Queue, Table, Topic
+from shared.settings import Settings
+
+Lane = Literal["interactive", "bulk"]
+LANES: tuple[Lane, ...] = ("interactive", "bulk")
+OBJECTS = "objects"
+"""Object-created events on their way to `ingest`."""
+DELIVERIES = "deliveries"
+"""Webhooks on their way out."""
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class System:
+    """Everything that the parts work with, as ports."""
+
+    settings: Settings
+    table: Table
+    inbox: Blobs
+    artworks: Blobs
+    topic: Topic
+    queue: Callable[[str], Queue]
+    """A queue by its name."""
+    secret: Callable[[], bytes]
+    """The master secret, from which the tenants' webhook secrets are drawn."""
+    catalogue: Callable[[], Catalogue]
+    now: Callable[[], datetime] = _now
+
+    def lane(self, pool: str, lane: Lane) -> Queue:
+        """The queue of one fleet for jobs that somebody waits for, or for bulk."""
+        return self.queue(f"{pool}-{lane}")
+
+
+def read_catalogue(path: Path | None) -> Catalogue:
+    """The catalogue in that file, or the built-in one."""
+    return Catalogue.read(path or BUILT_IN)
