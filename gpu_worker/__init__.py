@@ -1,0 +1,1 @@
+"""The worker: receive → prepare → generate → encode → store → commit."""

@@ -1,0 +1,71 @@
+"""The `paint` model. Its networks and where they come from: `networks.py`, `weights/paint.md`."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from gpu_worker.model import Encoded, Inputs, Sample, Step
+from gpu_worker.models.paint import weights
+from gpu_worker.models.paint.canvas import Canvas, square
+from gpu_worker.models.paint.params import LARGEST, PaintInput, PaintParams
+from gpu_worker.pictures import Picture, decode, encode_png, thumbnail
+from shared.catalogue import Localised, ModelAbout
+
+if TYPE_CHECKING:
+    from gpu_worker.models.paint.painter import Painter
+
+STYLE_SIDE = 256
+
+
+class Paint:
+    """A photograph becomes a painting."""
+
+    about: ClassVar = ModelAbout(
+        name="paint",
+        version="1",
+        task="photo-to-painting",
+        title=Localised(en="Photograph to painting", zh="照片变绘画"),
+        description=Localised(
+            en="Repaints a photograph in one of 22 styles, in a blend of several, or in the style"
+            " of any other picture.",
+            zh="把照片重绘成 22 种绘画风格之一，也可以混合多种风格，或采用任意一张图片的风格。",
+        ),
+        licence="Apache-2.0",
+        limits={"max_side": LARGEST},
+    )
+    Input: ClassVar = PaintInput
+    Params: ClassVar = PaintParams
+    weights: ClassVar[Sequence[Path]] = (weights.NAMED, weights.ANY)
+
+    _painter: "Painter"
+
+    def load(self, device: str) -> None:
+        from gpu_worker.models.paint.painter import Painter
+
+        self._painter = Painter(device)
+
+    def prepare(self, inputs: Inputs, params: PaintParams) -> Canvas:
+        """Never enlarges: the strokes of a small photograph would only be blurred ones."""
+        photo = _decoded(inputs["image"], params.size)
+        style = inputs.get("style_image")
+        if not style:
+            return Canvas(photo)
+        return Canvas(photo, square(_decoded(style, 4 * STYLE_SIDE), STYLE_SIDE))
+
+    def generate(self, batch: Sequence[Sample], step: Step) -> Sequence[Picture]:
+        return self._painter.paint(batch, step)
+
+    def encode(self, artwork: Picture, params: PaintParams) -> Encoded:
+        return Encoded(
+            data=encode_png(artwork),
+            media_type="image/png",
+            thumbnail=thumbnail(artwork),
+            width=artwork.width,
+            height=artwork.height,
+        )
+
+
+def _decoded(data: bytes | str, long_side: int) -> Picture:
+    if isinstance(data, str):
+        raise TypeError("a picture arrives as bytes")
+    return decode(data, long_side=long_side)

@@ -1,0 +1,70 @@
+"""A job's inputs and parameters, fetched and checked, before the device sees them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+from pydantic import ValidationError
+
+from gpu_worker.model import Inputs, Model
+from shared.contract import MAX_UPLOAD_BYTES
+from shared.egress import fetch
+from shared.errors import InputError
+from shared.records import JobRecord, UploadRecord
+from shared.system import System
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What every artwork of a job shares."""
+
+    decoded: Any
+    params: Any
+    digests: Mapping[str, str]
+    """SHA-256 of each input's bytes, by field."""
+    texts: Mapping[str, str]
+
+
+def prepare(system: System, job: JobRecord, model: Model) -> Prepared:
+    """Fetch, check and decode. Raises `InputError` for what cannot be used."""
+    try:
+        params = model.Params.model_validate(job.params)
+    except ValidationError as error:
+        raise InputError(f"params: {error}", code="params_invalid") from None
+    inputs = {field: _fetch(system, value) for field, value in job.input.items()}
+    return Prepared(
+        decoded=model.prepare(inputs, params),
+        params=params,
+        digests=digests(inputs),
+        texts={field: value for field, value in inputs.items() if isinstance(value, str)},
+    )
+
+
+def digests(inputs: Inputs) -> dict[str, str]:
+    """SHA-256 of each input, texts as UTF-8."""
+    return {
+        field: sha256(value.encode() if isinstance(value, str) else value).hexdigest()
+        for field, value in inputs.items()
+    }
+
+
+def _fetch(system: System, value: Any) -> bytes | str:
+    match value:
+        case {"upload": str(upload_id)}:
+            upload = system.table.get(UploadRecord, upload_id)
+            return _stored(system, upload.key if upload else "")
+        case {"drop": str(key)}:
+            return _stored(system, key)
+        case {"url": str(url)}:
+            return fetch(url, MAX_UPLOAD_BYTES, system.settings.allow_networks)
+        case str(text):
+            return text
+    raise InputError(f"{value!r} is no input", code="input_invalid")
+
+
+def _stored(system: System, key: str) -> bytes:
+    data = system.inbox.get(key) if key else None
+    if data is None:
+        raise InputError("the input is no longer stored", code="input_missing")
+    return data
