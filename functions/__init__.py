@@ -1,0 +1,1 @@
+"""The event handlers: thin, each calling one plain function over the ports."""

@@ -1,0 +1,93 @@
+"""Telling the world that a job has ended: the topic, the webhook, the mirror of a drop.
+
+The job's `announce` is the outbox. Each step can be repeated, and the last one clears the outbox: a
+crash anywhere leaves it set, and whoever looks next, `notify` or `sweep`, begins again.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from aws_lambda_powertools import Logger
+
+from functions.delivery import dispatch, first_delivery
+from shared import lifecycle
+from shared.contract import Event, Status
+from shared.errors import Forbidden
+from shared.records import JobRecord, Made
+from shared.settings import Settings
+from shared.system import System
+
+logger = Logger(service="notify")
+
+MIRRORED = frozenset({Status.SUCCEEDED, Status.FAILED})
+
+
+def announce(system: System, job: JobRecord) -> JobRecord:
+    """Tell that the job has ended, if that has not been told yet; the job as it then is."""
+    if not job.announce:
+        return job
+    event = ended_event(system.settings, job)
+    mirror(system, job)
+    system.topic.publish(event_id(job), event)
+    if job.webhook:
+        dispatch(system, first_delivery(system, job, event_id(job), event))
+    keep_until = kept_until(system.settings, job)
+    return lifecycle.apply(
+        system.table, job, lambda current: lifecycle.announced(current, keep_until)
+    )
+
+
+def event_id(job: JobRecord) -> str:
+    """A job ends once, so its id is enough: however often it is told, it is one event."""
+    return f"evt_{job.id}"
+
+
+def ended_event(settings: Settings, job: JobRecord) -> Event:
+    """What is told: no signed URL, which would die, and no prompt, which is nobody's business."""
+    return Event(
+        type=f"job.{job.status}",
+        timestamp=job.ended_at or job.created_at,
+        data={
+            "id": job.id,
+            "status": job.status,
+            "model": job.model,
+            "version": job.model_version,
+            "batch": job.drop.batch if job.drop else None,
+            "metadata": job.metadata,
+            "error": job.error.model_dump() if job.error else None,
+            "attempts": job.tries,
+            "created_at": job.created_at,
+            "started_at": job.started_at,
+            "ended_at": job.ended_at,
+            "artworks": [_artwork(settings, job, made) for made in job.artworks],
+        },
+    )
+
+
+def _artwork(settings: Settings, job: JobRecord, made: Made) -> dict[str, Any]:
+    artwork_id = f"{job.id}-{made.index}"
+    told = {"index", "media_type", "sha256", "width", "height", "duration"}
+    return {
+        "id": artwork_id,
+        **made.model_dump(include=told),
+        "url": f"{settings.public_url}/v1/artworks/{artwork_id}",
+    }
+
+
+def mirror(system: System, job: JobRecord) -> None:
+    """Lay a drop's artworks where their source's name leads. Repeated, it copies the same bytes."""
+    if job.drop is None or job.status not in MIRRORED:
+        return
+    for made in job.artworks:
+        target = job.drop.mirror_key(job.tenant, made)
+        try:
+            system.artworks.copy(target, system.artworks, made.key(job.tenant, job.id))
+        except Forbidden:  # a name too long to be kept; the artwork itself is there
+            logger.warning("an artwork has no mirror", extra={"job": job.id, "index": made.index})
+
+
+def kept_until(settings: Settings, job: JobRecord) -> datetime | None:
+    """When the job is to be deleted, if ever."""
+    if not settings.retention_days or job.ended_at is None:
+        return None
+    return job.ended_at + timedelta(days=settings.retention_days)

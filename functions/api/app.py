@@ -1,0 +1,49 @@
+"""The resolver, and what every route needs to know of its caller."""
+
+from typing import Any
+
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from pydantic import BaseModel
+
+from shared.contract import Problem
+from shared.errors import Unauthenticated
+
+PROBLEM_TYPE = "application/problem+json"
+
+app = APIGatewayHttpResolver(enable_validation=True)
+
+
+def caller() -> str:
+    """The tenant, as the authorizer found it: by API key, or by a JWT's `tenant` claim."""
+    authorizer = app.current_event.request_context.authorizer
+    given = authorizer.get_lambda or {} if authorizer else {}
+    claims = authorizer.jwt_claim or {} if authorizer else {}
+    tenant = given.get("tenant") or claims.get("tenant") or claims.get("custom:tenant")
+    if not tenant:
+        raise Unauthenticated("send an API key: `Authorization: Bearer ak_…`")
+    return str(tenant)
+
+
+def reply(body: BaseModel | None, status: int = 200, **headers: str) -> Response[Any]:
+    """An answer in JSON. Header names are written with underscores."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Response(
+        status_code=status,
+        content_type="application/json" if body else None,
+        body=body.model_dump_json() if body else "",
+        headers={"Cache-Control": "private, no-cache", **named},
+    )
+
+
+def documented(*codes: int, **answers: type[BaseModel]) -> dict[int, Any]:
+    """The `responses` of a route: its own answers by status (`_200=Job`), then its problems."""
+    own = {int(name[1:]): _answer(model, "application/json") for name, model in answers.items()}
+    problems = {code: _answer(Problem, PROBLEM_TYPE) for code in sorted({*codes, 401, 403, 500})}
+    return own | problems
+
+
+def _answer(model: type[BaseModel], media_type: str) -> dict[str, Any]:
+    return {
+        "description": (model.__doc__ or model.__name__).strip().splitlines()[0],
+        "content": {media_type: {"model": model}},
+    }

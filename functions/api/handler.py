@@ -1,0 +1,38 @@
+"""The function behind the HTTP API."""
+
+from threading import Lock
+from typing import Any
+
+from functions.api import artworks, deliveries, health, jobs, models, openapi, uploads
+from functions.api.admission import admit
+from functions.api.app import app
+from functions.api.patience import wait_for_change
+from functions.api.problems import problem
+from shared.bootstrap import connect
+from shared.errors import AtelierError
+
+ROUTES = (artworks, deliveries, health, jobs, models, openapi, uploads)
+
+_resolving = Lock()
+"""The resolver keeps the request in class attributes. Lambda calls one at a time; we see to it."""
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Answer one API Gateway HTTP API event (payload 2.0)."""
+    try:
+        admit(event)
+        wait_for_change(connect(), event)
+    except AtelierError as error:
+        return _answer(error)
+    with _resolving:
+        return app.resolve(event, context)
+
+
+def _answer(error: AtelierError) -> dict[str, Any]:
+    response = problem(error)
+    return {
+        "statusCode": response.status_code,
+        "headers": {"Content-Type": response.headers["Content-Type"]},
+        "body": response.body,
+        "isBase64Encoded": False,
+    }

@@ -1,0 +1,73 @@
+"""Every error as RFC 9457 problem+json with a stable code."""
+
+from http import HTTPStatus
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.exceptions import NotFoundError
+from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
+
+from functions.api.app import PROBLEM_TYPE, app
+from shared.contract import Problem
+from shared.errors import AtelierError, InvalidRequest, MethodNotAllowed, NotFound
+
+logger = Logger(service="api")
+
+
+def problem(error: AtelierError, errors: list[dict[str, Any]] | None = None) -> Response[Any]:
+    """The answer that tells this error."""
+    body = Problem(
+        title=HTTPStatus(error.status).phrase,
+        status=error.status,
+        detail=str(error),
+        code=error.code,
+        errors=errors or [],
+    )
+    headers: dict[str, str | list[str]] = {"Cache-Control": "no-store"}
+    if error.retryable:
+        headers["Retry-After"] = "5"
+    if error.status == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = "Bearer"
+    return Response(
+        status_code=error.status,
+        content_type=PROBLEM_TYPE,
+        body=body.model_dump_json(),
+        headers=headers,
+    )
+
+
+@app.exception_handler(AtelierError)
+def _known(error: AtelierError) -> Response[Any]:
+    return problem(error)
+
+
+@app.exception_handler(RequestValidationError)
+def _invalid(error: RequestValidationError) -> Response[Any]:
+    found = [
+        {"where": [str(part) for part in one["loc"]], "message": one["msg"], "type": one["type"]}
+        for one in error.errors()
+    ]
+    detail = "; ".join(f"{'.'.join(one['where'])}: {one['message']}" for one in found[:3])
+    return problem(InvalidRequest(detail), found)
+
+
+@app.exception_handler(Exception)
+def _unknown(error: Exception) -> Response[Any]:
+    logger.exception("unexpected error", exc_info=error)
+    return problem(AtelierError("something went wrong on our side"))
+
+
+@app.not_found
+def _not_found(_: NotFoundError) -> Response[Any]:
+    path = app.current_event.path
+    allowed = sorted(
+        route.method
+        for route in (*app._static_routes, *app._dynamic_routes)
+        if route.rule.match(path)
+    )
+    if not allowed:
+        return problem(NotFound(f"there is nothing at {path}"))
+    answer = problem(MethodNotAllowed(f"{path} takes {', '.join(allowed)}"))
+    answer.headers["Allow"] = ", ".join(allowed)
+    return answer

@@ -1,0 +1,40 @@
+"""The function behind the queue of webhooks.
+
+The messages of a batch are tried side by side: a receiver that hangs costs the others nothing.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import Any
+
+from aws_lambda_powertools import Logger
+
+from functions.delivery import RoundMessage, deliver
+from shared.bootstrap import connect
+
+logger = Logger(service="deliver")
+
+THREADS = 32
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Take each message of an SQS event; those that fail come again, the others do not."""
+    records = event["Records"]
+    done = _threads().map(_take, records)
+    failed = [record["messageId"] for record, good in zip(records, done, strict=True) if not good]
+    return {"batchItemFailures": [{"itemIdentifier": message} for message in failed]}
+
+
+@cache
+def _threads() -> ThreadPoolExecutor:
+    """Kept between invocations, as the connections are that each thread holds."""
+    return ThreadPoolExecutor(THREADS, thread_name_prefix="deliver")
+
+
+def _take(record: dict[str, Any]) -> bool:
+    try:
+        deliver(connect(), RoundMessage.model_validate_json(record["body"]))
+    except Exception:
+        logger.exception("no try was recorded", extra={"message": record["messageId"]})
+        return False
+    return True

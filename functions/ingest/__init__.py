@@ -1,0 +1,1 @@
+"""Object-created events become jobs: uploads that were waited for, and drops."""

@@ -1,0 +1,107 @@
+"""A file that was dropped becomes a job with its batch's settings."""
+
+import json
+from collections.abc import Mapping
+from datetime import timedelta
+from hashlib import sha256
+from typing import Any
+
+from pydantic import Field, ValidationError
+from ulid import ULID
+
+from functions.submission import again, draft, put_new, send
+from shared import lifecycle
+from shared.contract import JobError, JobOptions, Name, Status
+from shared.errors import AtelierError, InvalidRequest, WriteConflict
+from shared.records import DropSource, JobRecord, SeenRecord
+from shared.system import System
+
+SETTINGS_NAME = "atelier.json"
+SEEN_LIFE = timedelta(days=30)
+IGNORED = (".", "~")
+
+
+class BatchSettings(JobOptions):
+    """`atelier.json`, put into a drop folder before the pictures."""
+
+    model: Name | None = None
+    input: dict[str, Any] = Field(default_factory=dict)
+
+
+def take_drop(system: System, key: str, event: str) -> None:
+    """Make the job of one dropped file, once for each (bucket, key, sequencer)."""
+    place = _place(key)
+    if place is None:
+        return
+    tenant, source = place
+    job_id = _seen(system, event)
+    known = system.table.get(JobRecord, job_id)
+    if known is not None:
+        if not known.deleted:
+            again(system, known)
+        return
+    job = _draft(system, tenant, source, key, job_id)
+    written = put_new(system, job)
+    if written.status is Status.QUEUED:
+        send(system, written)
+
+
+def _place(key: str) -> tuple[str, DropSource] | None:
+    """The tenant and the source of `drops/<tenant>/<batch>/<name>`; None for what is no drop.
+
+    Folders inside a batch belong to the name, so `a/1.jpg` and `b/1.jpg` keep their mirrors apart.
+    """
+    _, _, rest = key.partition("/")
+    parts = rest.split("/")
+    if len(parts) < 3 or not all(parts) or parts[-1] == SETTINGS_NAME:
+        return None
+    if any(part.startswith(IGNORED) for part in parts):
+        return None
+    return parts[0], DropSource(batch=parts[1], name="/".join(parts[2:]))
+
+
+def _seen(system: System, event: str) -> str:
+    """The job id that stands for this event, minted when the event is first seen."""
+    digest = sha256(event.encode()).hexdigest()
+    minted = SeenRecord(event=digest, job=str(ULID()).lower(), expires_at=system.now() + SEEN_LIFE)
+    try:
+        return system.table.put(minted).job
+    except WriteConflict:
+        kept = system.table.get(SeenRecord, minted.pk)
+        return (kept or minted).job
+
+
+def _draft(system: System, tenant: str, source: DropSource, key: str, job_id: str) -> JobRecord:
+    """A queued job, or a failed one where the batch's settings cannot be used."""
+    try:
+        batch = _settings(system, tenant, source.batch)
+        card = system.catalogue().get(batch.model or system.settings.default_model)
+        card.check({**batch.input, "image": {"upload": "0" * 26}}, batch.params)
+        given = {**batch.input, "image": {"drop": key}}
+        return draft(system, tenant, batch, card, given, job_id, lane="bulk", drop=source)
+    except AtelierError as error:
+        return _refused(system, tenant, source, job_id, error)
+
+
+def _settings(system: System, tenant: str, batch: str) -> BatchSettings:
+    stored = system.inbox.get(f"drops/{tenant}/{batch}/{SETTINGS_NAME}")
+    try:
+        return BatchSettings.model_validate(_object(stored) if stored else {})
+    except (ValidationError, ValueError) as error:
+        raise InvalidRequest(f"{SETTINGS_NAME}: {error}", code="batch_settings_invalid") from None
+
+
+def _object(stored: bytes) -> Mapping[str, Any]:
+    parsed = json.loads(stored)
+    if not isinstance(parsed, dict):
+        raise ValueError("not an object")
+    return parsed
+
+
+def _refused(
+    system: System, tenant: str, source: DropSource, job_id: str, error: AtelierError
+) -> JobRecord:
+    card = system.catalogue().get(system.settings.default_model)
+    drafted = draft(system, tenant, JobOptions(), card, {}, job_id, lane="bulk", drop=source)
+    reason = JobError(code=error.code, message=str(error), retryable=error.retryable)
+    return lifecycle.refuse(drafted, reason, system.now())

@@ -1,0 +1,1 @@
+"""What comes due: the scheduled function that heals, expires and deletes."""

@@ -1,0 +1,102 @@
+"""Upload tickets: where a client sends its bytes, and the job that they may start."""
+
+from datetime import timedelta
+
+from functions.idempotency import Claim, claim, find
+from functions.submission import again, check_uploads, draft, put_new
+from shared.catalogue import ModelCard
+from shared.contract import Status, UploadJobRequest, UploadRequest, UploadTicket
+from shared.errors import Gone, InvalidRequest, WriteConflict
+from shared.ports import Table
+from shared.records import JobRecord, UploadRecord
+from shared.signing import put_expiry
+from shared.system import System
+from shared.uploads import attach
+
+GRACE = timedelta(minutes=1)
+"""For an upload that began before its ticket expired."""
+UNUSED_LIFE = timedelta(days=1)
+"""An upload that no job uses is removed then."""
+MAIN_INPUT = "image"
+
+
+def issue(
+    system: System, tenant: str, request: UploadRequest, key: str | None = None
+) -> UploadTicket:
+    """Mint an upload, and with `job` the job that waits for it."""
+    card = system.catalogue().get(request.job.model) if request.job else None
+    if card and request.job and not find(system.table, tenant, "uploads", key):
+        _check(system, tenant, card, request.job)
+    claimed = claim(system, tenant, "uploads", key, request, with_job=card is not None)
+    upload = _put_or_get(system.table, _record(system, tenant, request, claimed))
+    if card and request.job and claimed.job:
+        _accept_waiting(system, upload, request.job, card, claimed.job)
+    return _ticket(system, upload)
+
+
+def _check(system: System, tenant: str, card: ModelCard, job: UploadJobRequest) -> None:
+    if MAIN_INPUT in job.input:
+        raise InvalidRequest(f"`{MAIN_INPUT}` is what is uploaded: leave it out of `job.input`")
+    card.check({**job.input, MAIN_INPUT: {"upload": "0" * 26}}, job.params)
+    check_uploads(system, tenant, job.input)
+
+
+def _record(system: System, tenant: str, request: UploadRequest, claimed: Claim) -> UploadRecord:
+    now = system.now()
+    return UploadRecord(
+        id=claimed.target,
+        tenant=tenant,
+        content_type=request.content_type,
+        size=request.size,
+        filename=request.filename,
+        created_at=now,
+        expires_at=put_expiry(now),
+        jobs=(claimed.job,) if claimed.job else (),
+        starts=claimed.job,
+        due_at=None if claimed.job else now + UNUSED_LIFE,
+    )
+
+
+def _put_or_get(table: Table, minted: UploadRecord) -> UploadRecord:
+    try:
+        return table.put(minted)
+    except WriteConflict:
+        return table.get(UploadRecord, minted.id) or minted
+
+
+def _accept_waiting(
+    system: System, upload: UploadRecord, job: UploadJobRequest, card: ModelCard, job_id: str
+) -> None:
+    given = {**job.input, MAIN_INPUT: {"upload": upload.id}}
+    drafted = draft(system, upload.tenant, job, card, given, job_id)
+    waiting = drafted.model_copy(
+        update={
+            "status": Status.AWAITING_UPLOAD,
+            "queued_at": None,
+            "wake_at": upload.expires_at + GRACE,
+        }
+    )
+    for other in waiting.uploads:
+        attach(system.table, other, job_id)
+    written = put_new(system, waiting)
+    if written.deleted:
+        raise Gone("this upload's job was deleted")
+    if written is not waiting:
+        again(system, written)
+
+
+def _ticket(system: System, upload: UploadRecord) -> UploadTicket:
+    now = system.now()
+    signed = system.inbox.sign_put(upload.key, upload.content_type, upload.size, now)
+    return UploadTicket(
+        id=upload.id,
+        url=signed.url,
+        headers=dict(signed.headers),
+        expires_at=put_expiry(now),
+        job_id=upload.starts,
+    )
+
+
+def waiting_job(table: Table, upload: UploadRecord) -> JobRecord | None:
+    """The job that this upload starts."""
+    return table.get(JobRecord, upload.starts) if upload.starts else None
