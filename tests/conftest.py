@@ -1,0 +1,56 @@
+"""What every test shares: a system of its own, and no `ATELIER_` variable from outside."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gpu_worker.registry import Registry
+from shared.bootstrap import assemble, connect
+from shared.catalogue import Catalogue
+from shared.settings import Settings, settings
+from shared.system import System
+
+OWN_MODELS = ("tests.own_models",)
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name in [name for name in os.environ if name.startswith("ATELIER_")]:
+        monkeypatch.delenv(name)
+    settings.cache_clear()
+    connect.cache_clear()
+    yield
+    settings.cache_clear()
+    connect.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def catalogue_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The catalogue of the built-in models and those of `tests.own_models`."""
+    from pydantic_core import to_json
+
+    path = tmp_path_factory.mktemp("catalogue") / "catalogue.json"
+    path.write_bytes(to_json(Registry(OWN_MODELS).cards()))
+    assert Catalogue.read(path).cards
+    return path
+
+
+@pytest.fixture
+def chosen(tmp_path: Path, catalogue_file: Path) -> Settings:
+    """The settings of a small system in a folder of its own."""
+    return Settings(
+        data=tmp_path / "data",
+        catalogue=catalogue_file,
+        models=OWN_MODELS,
+        visibility=1.0,
+        heartbeat=0.1,
+        device="cpu",
+        default_model="plain",
+    )
+
+
+@pytest.fixture
+def system(chosen: Settings) -> System:
+    return assemble(chosen)

@@ -1,0 +1,266 @@
+"""What the worker promises: each job ends once, whatever happens to whoever works on it."""
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+from hashlib import sha256
+from typing import Any
+
+import pytest
+
+from functions.submission import submit
+from gpu_worker.drain import Drain
+from gpu_worker.registry import Registry
+from gpu_worker.worker import Worker
+from shared import lifecycle
+from shared.contract import JobRequest, Manifest, Status
+from shared.message import job_message
+from shared.records import JobRecord, PulseRecord
+from shared.settings import Settings, environment
+from shared.system import System
+from tests.conftest import OWN_MODELS
+
+Spawn = Callable[[], subprocess.Popen[bytes]]
+
+
+def request(model: str = "plain", **fields: Any) -> JobRequest:
+    return JobRequest(model=model, input={}, **fields)
+
+
+def worker(system: System) -> Worker:
+    return Worker(system, Registry(OWN_MODELS, "cpu"), Drain(60))
+
+
+def current(system: System, job: JobRecord) -> JobRecord:
+    found = system.table.get(JobRecord, job.id)
+    assert found is not None
+    return found
+
+
+def until_ended(system: System, job: JobRecord, seconds: float = 20) -> JobRecord:
+    return until(system, job, lambda job: job.status.ended, seconds)
+
+
+def until(
+    system: System, job: JobRecord, reached: Callable[[JobRecord], bool], seconds: float = 20
+) -> JobRecord:
+    give_up = time.monotonic() + seconds
+    while not reached(current(system, job)):
+        assert time.monotonic() < give_up, current(system, job)
+        time.sleep(0.02)
+    return current(system, job)
+
+
+@pytest.fixture
+def spawn(chosen: Settings) -> Iterator[Spawn]:
+    """Starts real worker processes on the test's system."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start() -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "gpu_worker", "run"]
+        started.append(subprocess.Popen(command, env=environment(chosen)))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def test_a_job_becomes_artworks_with_their_thumbnails_and_manifests(system: System) -> None:
+    job = submit(system, "local", request(count=6, seed=7))
+    worker(system).once()
+    done = current(system, job)
+    assert done.status is Status.SUCCEEDED
+    assert [made.index for made in done.artworks] == list(range(6))
+    for made in done.artworks:
+        data = system.artworks.get(made.key("local", job.id)) or b""
+        assert sha256(data).hexdigest() == made.sha256
+        assert (system.artworks.get(made.thumbnail_key("local", job.id)) or b"")[8:12] == b"WEBP"
+        stored = system.artworks.get(made.manifest_key("local", job.id)) or b""
+        manifest = Manifest.model_validate_json(stored)
+        assert (manifest.sha256, manifest.job_seed) == (made.sha256, 7)
+    assert len({made.sha256 for made in done.artworks}) == 6
+    assert system.lane("standard", "interactive").depth() == 0
+
+
+def test_the_same_seed_makes_the_same_artwork_alone_or_among_others(system: System) -> None:
+    alone = submit(system, "local", request(seed=7))
+    among = submit(system, "local", request(seed=7, count=3))
+    hand = worker(system)
+    hand.once()
+    hand.once()
+    first = current(system, alone).artworks[0].sha256
+    assert current(system, among).artworks[0].sha256 == first
+
+
+def test_an_ended_job_is_not_made_again_by_a_duplicate_message(system: System) -> None:
+    job = submit(system, "local", request())
+    hand = worker(system)
+    hand.once()
+    done = current(system, job)
+    system.lane("standard", "interactive").send(job_message(job.id), "local")
+    hand.once()
+    assert current(system, job) == done
+
+
+def test_a_model_with_a_bug_fails_its_job_after_its_attempts_and_nobody_elses(
+    system: System,
+) -> None:
+    broken = submit(system, "local", request("broken"))
+    plain = submit(system, "local", request())
+    hand = worker(system)
+    give_up = time.monotonic() + 30
+    while not current(system, broken).status.ended and time.monotonic() < give_up:
+        hand.once()
+    failed = current(system, broken)
+    assert failed.status is Status.FAILED
+    assert failed.error is not None
+    assert failed.error.code == "model_failed"
+    assert failed.tries == system.settings.max_tries
+    assert current(system, plain).status is Status.SUCCEEDED
+
+
+def test_bad_parameters_fail_at_once_with_a_code(system: System) -> None:
+    job = submit(system, "local", request())
+    written = system.table.put(job.model_copy(update={"params": {"steps": "many"}}))
+    worker(system).once()
+    failed = current(system, written)
+    assert failed.error is not None
+    assert failed.error.code == "params_invalid"
+    assert failed.tries == 1
+
+
+def test_an_upload_that_is_gone_fails_the_job_with_a_code(system: System) -> None:
+    job = submit(system, "local", request())
+    lost = {"image": {"upload": "0" * 26}}
+    written = system.table.put(job.model_copy(update={"input": lost}))
+    worker(system).once()
+    error = current(system, written).error
+    assert error is not None
+    assert error.code == "input_missing"
+
+
+def test_a_version_that_is_not_here_is_handed_back_without_an_attempt(system: System) -> None:
+    job = submit(system, "local", request())
+    newer = system.table.put(job.model_copy(update={"model_version": "2"}))
+    worker(system).once()
+    waiting = current(system, newer)
+    assert (waiting.status, waiting.attempt) == (Status.QUEUED, 0)
+
+
+def test_a_deadline_that_has_passed_expires_the_job_without_running_it(system: System) -> None:
+    job = submit(system, "local", request(start_within=1))
+    later = replace(system, now=lambda: system.now() + timedelta(seconds=5))
+    worker(later).once()
+    expired = current(system, job)
+    assert (expired.status, expired.attempt) == (Status.EXPIRED, 0)
+
+
+def test_cancel_stops_a_running_job_between_two_steps(system: System, spawn: Spawn) -> None:
+    job = submit(system, "local", request(params={"seconds": 30, "steps": 300}))
+    spawn()
+    until(system, job, lambda job: job.status is Status.RUNNING)
+    now = system.now()
+    lifecycle.apply(system.table, current(system, job), lambda job: lifecycle.cancel(job, now))
+    canceled = until_ended(system, job, 5)
+    assert canceled.status is Status.CANCELED
+    assert canceled.artworks == ()
+
+
+def test_progress_and_stage_are_told_while_it_runs(system: System, spawn: Spawn) -> None:
+    job = submit(system, "local", request(params={"seconds": 2, "steps": 50}))
+    spawn()
+    until(system, job, lambda job: job.status is Status.RUNNING)
+    seen = []
+    while not current(system, job).status.ended:
+        pulse = system.table.get(PulseRecord, job.id)
+        seen.append(pulse.progress if pulse else 0.0)
+        time.sleep(0.1)
+    assert seen == sorted(seen)
+    assert len(set(seen)) > 3
+
+
+def test_a_killed_workers_job_is_made_by_another_once(system: System, spawn: Spawn) -> None:
+    job = submit(system, "local", request(count=8, params={"seconds": 1.0, "steps": 20}))
+    victim = spawn()
+    until(system, job, lambda job: len(job.artworks) == 4)
+    victim.send_signal(signal.SIGKILL)
+    victim.wait()
+    kept = current(system, job).artworks
+    spawn()
+    done = until_ended(system, job)
+    assert done.status is Status.SUCCEEDED
+    assert done.attempt == 2
+    assert done.artworks[:4] == kept
+    assert [made.attempt for made in done.artworks] == [1] * 4 + [2] * 4
+
+
+def test_a_zombie_writes_nothing_once_another_holds_its_job(system: System, spawn: Spawn) -> None:
+    job = submit(system, "local", request(params={"seconds": 4, "steps": 40}))
+    zombie = spawn()
+    until(system, job, lambda job: job.status is Status.RUNNING)
+    time.sleep(0.3)
+    zombie.send_signal(signal.SIGSTOP)
+    spawn()
+    until(system, job, lambda job: job.attempt == 2)
+    zombie.send_signal(signal.SIGCONT)
+    done = until_ended(system, job)
+    assert done.status is Status.SUCCEEDED
+    assert [made.attempt for made in done.artworks] == [2]
+    time.sleep(1)
+    assert current(system, job).artworks == done.artworks
+
+
+def test_a_duplicate_never_steals_a_live_attempt(system: System, spawn: Spawn) -> None:
+    job = submit(system, "local", request(params={"seconds": 4, "steps": 40}))
+    spawn()
+    until(system, job, lambda job: job.status is Status.RUNNING)
+    system.lane("standard", "interactive").send(job_message(job.id), "local")
+    spawn()
+    done = until_ended(system, job)
+    assert (done.status, done.attempt) == (Status.SUCCEEDED, 1)
+
+
+def test_a_killer_job_fails_after_its_attempts(system: System, chosen: Settings) -> None:
+    job = submit(system, "local", request("deadly"))
+    command = [sys.executable, "-m", "gpu_worker", "run"]
+    for _ in range(chosen.max_tries):
+        subprocess.run(command, env=environment(chosen), timeout=20, check=False)
+    survivor = subprocess.Popen(command, env=environment(chosen))
+    try:
+        failed = until_ended(system, job)
+    finally:
+        survivor.kill()
+        survivor.wait()
+    assert failed.status is Status.FAILED
+    assert failed.error is not None
+    assert failed.error.code == "attempts_exhausted"
+    assert failed.tries == chosen.max_tries
+
+
+def test_sigterm_finishes_what_fits_and_takes_no_more(system: System, spawn: Spawn) -> None:
+    first = submit(system, "local", request(params={"seconds": 1.5}))
+    process = spawn()
+    until(system, first, lambda job: job.status is Status.RUNNING)
+    second = submit(system, "local", request())
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(10) == 0
+    assert current(system, first).status is Status.SUCCEEDED
+    assert current(system, second).status is Status.QUEUED
+
+
+def test_sigterm_hands_back_at_once_what_does_not_fit(system: System, chosen: Settings) -> None:
+    job = submit(system, "local", request(params={"seconds": 60, "steps": 600}))
+    hasty = chosen.model_copy(update={"drain": 0.5})
+    process = subprocess.Popen([sys.executable, "-m", "gpu_worker", "run"], env=environment(hasty))
+    until(system, job, lambda job: job.status is Status.RUNNING)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(10) == 0
+    back = current(system, job)
+    assert (back.status, back.holder, back.tries, back.attempt) == (Status.RUNNING, None, 0, 1)
+    assert system.lane("standard", "interactive").depth() == 1
