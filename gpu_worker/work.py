@@ -62,6 +62,7 @@ class Attempt:
     def _make(self) -> None:
         self.hold.step()
         prepared = prepare(self.system, self.job, self.model)
+        self.hold.stage = "loading"
         model = self.registry.ready(self.model)
         self.hold.stage = "generating"
         for indices in self._batches():

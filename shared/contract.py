@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, StringConstraints, UrlConstraints
+from pydantic.config import JsonDict
 
 from shared.catalogue import ModelCard
 
@@ -81,7 +82,7 @@ class JobOptions(Message):
     )
 
 
-PAINT_A_PICTURE = {
+PAINT_A_PICTURE: JsonDict = {
     "model": "paint",
     "input": {"image": {"url": "https://example.com/photo.jpg"}},
     "params": {"style": "ink-wash", "strength": 0.8},
@@ -105,7 +106,7 @@ class UploadJobRequest(JobOptions):
     input: dict[str, Any] = Field(default_factory=dict, description="The other inputs, if any.")
 
 
-UPLOAD_AND_PAINT = {
+UPLOAD_AND_PAINT: JsonDict = {
     "content_type": "image/jpeg",
     "size": 159818,
     "filename": "photo.jpg",

@@ -29,7 +29,8 @@ class Bell:
         except FileNotFoundError:
             return
         for pipe in pipes:
-            self._poke(pipe)
+            if not pipe.name.startswith("."):  # that one is only just being made
+                self._poke(pipe)
 
     def wait(self, seconds: float) -> None:
         """Return at the next ring, or one since the last wait, or after `seconds` (1 at most)."""

@@ -9,7 +9,7 @@ import mimetypes
 import os
 import secrets
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
@@ -21,6 +21,7 @@ from shared.ports import BlobInfo, Blobs, SignedPut
 from shared.signing import get_expiry, put_expiry, window_start
 
 MAX_PART_BYTES = 255
+PUBLISH_TRIES = 10
 
 
 class FolderBlobs:
@@ -65,7 +66,6 @@ class FolderBlobs:
         self._check_room()
         scratch = self.folder / ".scratch"
         scratch.mkdir(parents=True, exist_ok=True)
-        target.parent.mkdir(parents=True, exist_ok=True)
         temporary = scratch / secrets.token_hex(12)
         try:
             with temporary.open("xb") as file:
@@ -94,7 +94,8 @@ class FolderBlobs:
 
     def delete(self, key: str) -> None:
         path = self.path(key)
-        path.unlink(missing_ok=True)
+        with suppress(FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            path.unlink()
         for folder in path.parents:
             if folder == self.folder or not _remove_empty(folder):
                 return
@@ -161,13 +162,17 @@ class FolderBlobs:
 
 
 def _publish(temporary: Path, target: Path, once: bool) -> None:
-    if not once:
-        temporary.replace(target)
-        return
-    try:
-        os.link(temporary, target)
-    except FileExistsError:
-        raise Conflict("these bytes were sent already", code="already_uploaded") from None
+    """Its folder is made anew when the last blob beside it is deleted at this very moment."""
+    place = os.link if once else os.replace
+    for _ in range(PUBLISH_TRIES):
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            return place(temporary, target)
+        except FileExistsError:
+            raise Conflict("these bytes were sent already", code="already_uploaded") from None
+        except FileNotFoundError:
+            continue
+    raise Unavailable(f"the folder of {target.name} is removed again and again")
 
 
 def _remove_empty(folder: Path) -> bool:

