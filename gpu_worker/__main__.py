@@ -48,7 +48,7 @@ def run() -> int:
     drain = Drain(settings().drain)
     drain.listen()
     lifeline.hold(drain.ask)
-    registry = Registry(settings().models, settings().device)
+    registry = Registry(settings().models, settings().device, settings().threads)
     Worker(connect(), registry, drain).run()
     return 0
 

@@ -16,8 +16,8 @@ BUILT_IN = ("gpu_worker.models.paint", "gpu_worker.models.upscale")
 class Registry:
     """Models by name; each is loaded when it is first needed, and kept."""
 
-    def __init__(self, modules: Iterable[str] = (), device: str = "") -> None:
-        self.device = device
+    def __init__(self, modules: Iterable[str] = (), device: str = "", threads: int = 0) -> None:
+        self.device, self.threads = device, threads
         self._models = {model.about.name: model for model in _models((*BUILT_IN, *modules))}
         self._loaded: set[str] = set()
         self._digests: dict[Path, str] = {}
@@ -34,6 +34,8 @@ class Registry:
     def ready(self, model: Model) -> Model:
         """The model with its weights on the device."""
         if model.about.name not in self._loaded:
+            if self.threads:
+                use_threads(self.threads)
             model.load(self.device or best_device())
             self._loaded.add(model.about.name)
         return model
@@ -57,6 +59,13 @@ def best_device() -> str:
     if torch.cuda.is_available():
         return "cuda"
     return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def use_threads(count: int) -> None:
+    """Bound torch's threads: several workers that each take every core slow each other down."""
+    import torch
+
+    torch.set_num_threads(count)
 
 
 def _models(modules: Iterable[str]) -> Iterator[Model]:

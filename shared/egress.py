@@ -11,7 +11,7 @@ import socket
 import ssl
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from http.client import HTTPException
@@ -137,10 +137,11 @@ def _exchange(
     """One request on a connection of its own."""
     target = read_target(url)
     sent = {"Host": target.authority, "User-Agent": AGENT, "Connection": "close", **headers}
-    with _told(target), closing(_connect(target, rules)) as connection:
+    with _told(target), ExitStack() as at_end:
+        connection = at_end.enter_context(closing(_connect(target, rules)))
+        connection.response_class = metered(rules.deadline, rules.most_bytes, at_end.callback)
         connection.request(method, target.path, body, sent, preload_content=False)
-        with closing(connection.getresponse()) as response:
-            yield response
+        yield at_end.enter_context(closing(connection.getresponse()))
 
 
 @contextmanager
@@ -198,7 +199,6 @@ def _connect(target: Target, rules: Rules) -> HTTPConnection:
 def _connect_to(target: Target, address: str, rules: Rules) -> HTTPConnection:
     timeout = min(CONNECT_SECONDS, rules.deadline.left())
     connection = _connection(target, address, timeout)
-    connection.response_class = metered(rules.deadline, rules.most_bytes)
     try:
         connection.connect()
     except BaseException:

@@ -7,6 +7,7 @@ say) is believed by `http.client`. So each single read is measured where it happ
 import io
 import socket
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from http.client import HTTPResponse
 from typing import Any
@@ -71,19 +72,16 @@ class Meter(io.RawIOBase):
         super().close()
 
 
-def metered(deadline: Deadline, most_bytes: int) -> type[HTTPResponse]:
-    """A `response_class` for `http.client`, whose answers keep to these bounds."""
+def metered(
+    deadline: Deadline, most_bytes: int, at_end: Callable[[Callable[[], None]], object]
+) -> type[HTTPResponse]:
+    """A `response_class` for `http.client`, whose answers keep to these bounds and, by `at_end`,
+    are closed."""
 
     class Answer(HTTPResponse):
         def __init__(self, sock: socket.socket, *given: Any, **named: Any) -> None:
             super().__init__(sock, *given, **named)
             self.fp = io.BufferedReader(Meter(self.fp.detach(), sock, deadline, most_bytes))
-
-        def begin(self) -> None:
-            try:
-                super().begin()
-            except BaseException:
-                self.close()  # `http.client` leaves this to the garbage collector
-                raise
+            at_end(self.close)  # where its head is nonsense, nobody else closes it
 
     return Answer

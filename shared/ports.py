@@ -81,6 +81,9 @@ class Queue(Protocol):
     def depth(self) -> int:
         """About how many letters wait."""
 
+    def position(self, body: str) -> int | None:
+        """About how many letters stand before the one with this body; None where unknown."""
+
 
 @dataclass(frozen=True)
 class BlobInfo:

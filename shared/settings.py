@@ -47,11 +47,11 @@ class Settings(BaseModel):
     pool: str = Field(default="standard", description="Which fleet this worker belongs to.")
     models: Words = Field(default=(), description="Python modules with models of your own.")
     device: str = Field(default="", description="cpu, cuda, mps; empty: the best there is.")
+    threads: int = Field(default=0, ge=0, description="Of a worker's torch; 0: torch decides.")
     visibility: float = Field(default=30.0, ge=0.2, description="Seconds a message is held.")
     heartbeat: float = Field(default=2.0, ge=0.05, description="Seconds between signs of life.")
     max_tries: int = Field(default=3, ge=1, description="Attempts before a job fails.")
     drain: float = Field(default=90.0, ge=0, description="Seconds that SIGTERM leaves to work.")
-    worker_memory: int = Field(default=0, ge=0, description="MiB of address space, 0: no limit.")
 
     retention_days: int = Field(default=0, ge=0, description="Jobs are deleted then; 0: kept.")
     disk_reserve: int = Field(default=256, ge=0, description="MiB that must stay free on the disk.")

@@ -11,6 +11,7 @@ from shared.contract import (
     QueueState,
     Status,
 )
+from shared.message import job_message
 from shared.records import DeliveryRecord, JobRecord, Made, PulseRecord
 from shared.signing import get_expiry, window_start
 from shared.system import System
@@ -36,7 +37,7 @@ def represent(system: System, job: JobRecord, pulse: PulseRecord | None = None) 
         version=job.model_version,
         progress=_progress(job, pulse),
         stage=_stage(job, pulse),
-        queue=QueueState(reason=REASONS[job.status]) if job.status in REASONS else None,
+        queue=_queue(system, job),
         attempts=job.tries,
         seed=job.seed,
         count=job.count,
@@ -69,6 +70,15 @@ def represent_delivery(delivery: DeliveryRecord) -> Delivery:
         ],
         next_try_at=delivery.next_try_at if delivery.state == "pending" else None,
     )
+
+
+def _queue(system: System, job: JobRecord) -> QueueState | None:
+    if job.status not in REASONS:
+        return None
+    position = None
+    if job.status is Status.QUEUED:
+        position = system.lane(job.pool, job.lane).position(job_message(job.id))
+    return QueueState(position=position, reason=REASONS[job.status])
 
 
 def _progress(job: JobRecord, pulse: PulseRecord | None) -> float:

@@ -69,6 +69,9 @@ class SqsQueue:
         answer = self._call("get_queue_attributes", AttributeNames=[name])
         return int(answer["Attributes"][name])
 
+    def position(self, body: str) -> int | None:
+        return None  # SQS keeps no order to stand in
+
     def _call(self, operation: str, **request: Any) -> Response:
         return self.clients.call("sqs", operation, QueueUrl=self.url, **request)
 

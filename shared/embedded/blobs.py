@@ -48,7 +48,7 @@ class FolderBlobs:
         """Where the blob lies. A key that would leave the folder is refused."""
         parts = PurePosixPath(key).parts
         unsafe = any(
-            part in ("..", "/") or len(os.fsencode(part)) > MAX_PART_BYTES for part in parts
+            part in ("..", "/", "//") or len(os.fsencode(part)) > MAX_PART_BYTES for part in parts
         )
         if not parts or unsafe or "\0" in key or not self._holds(parts[0]):
             raise Forbidden(f"no blob can be called {key!r}")
@@ -151,7 +151,7 @@ class FolderBlobs:
             raise Unavailable("the disk is full", code="disk_full")
 
     def _sync_folders(self, folder: Path) -> None:
-        """Each folder on the way up: any of them may have been made just now."""
+        """Each folder on the way up: any may have been made just now, by us or by another."""
         while folder != self.folder.parent:
             descriptor = os.open(folder, os.O_RDONLY)
             try:

@@ -29,6 +29,7 @@ MIGRATIONS = [
         body TEXT NOT NULL, turn INTEGER NOT NULL, visible_at REAL NOT NULL,
         receives INTEGER NOT NULL DEFAULT 0, handle TEXT);
     CREATE INDEX letters_by_turn ON letters (queue, turn, id);
+    CREATE INDEX letters_by_body ON letters (queue, body);
     CREATE TABLE turns (
         queue TEXT NOT NULL, tenant TEXT NOT NULL, turn INTEGER NOT NULL,
         PRIMARY KEY (queue, tenant)) WITHOUT ROWID;

@@ -13,6 +13,8 @@ from shared.embedded.bell import Bell
 from shared.embedded.database import Database
 from shared.ports import Letter
 
+MAX_POSITION = 1000
+"""Letters are counted up to here: a client far behind need not know how far."""
 SERVED = ""
 """The row of `turns` that holds the turn being served."""
 
@@ -71,6 +73,21 @@ class SqliteQueue:
             .fetchone()
         )
         return int(waiting)
+
+    def position(self, body: str) -> int | None:
+        db = self.database.read()
+        place = db.execute(
+            "SELECT turn, id FROM letters WHERE queue = ? AND body = ? ORDER BY turn, id LIMIT 1",
+            (self.name, body),
+        ).fetchone()
+        if place is None:
+            return None
+        (ahead,) = db.execute(
+            """SELECT count(*) FROM (SELECT 1 FROM letters WHERE queue = ?
+               AND (turn, id) < (?, ?) LIMIT ?)""",
+            (self.name, *place, MAX_POSITION),
+        ).fetchone()
+        return int(ahead) if ahead < MAX_POSITION else None
 
     def _take(self, limit: int, visibility: float) -> list[Letter]:
         if not self._waiting(self.database.read(), 1):

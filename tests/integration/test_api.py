@@ -49,7 +49,7 @@ def test_a_submitted_job_is_accepted_and_says_where_it_is(client: Client) -> Non
     assert answer.headers["location"] == f"/v1/jobs/{job['id']}"
     assert int(answer.headers["retry-after"]) >= 1
     assert (job["status"], job["progress"], job["attempts"]) == ("queued", 0, 0)
-    assert job["queue"] == {"position": None, "reason": "waiting for a worker"}
+    assert job["queue"] == {"position": 0, "reason": "waiting for a worker"}
     assert job["metadata"] == {"name": "狐狸"}
     assert client.get(job["links"]["self"]).json["id"] == job["id"]
 
