@@ -255,7 +255,8 @@ def _expect(true: object, what: str) -> None:
 
 def _save(tensors: Tensors, path: Path) -> None:
     stored = {name: tensor.contiguous() for name, tensor in tensors.items()}
-    save_file(stored, path, {"source": PACKAGE, "sha256": SHA256, "licence": "Apache-2.0"})
+    # One entry: several would be written in any order, and the file's digest would vary.
+    save_file(stored, path, {"source": f"{PACKAGE}, sha256 {SHA256}, Apache-2.0"})
     path.chmod(0o644)
     print(f"{path.name}: {path.stat().st_size / 1e6:.2f} MB, {len(stored)} tensors")
 

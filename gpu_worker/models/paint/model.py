@@ -31,6 +31,7 @@ class Paint:
             zh="把照片重绘成 22 种绘画风格之一，也可以混合多种风格，或采用任意一张图片的风格。",
         ),
         licence="Apache-2.0",
+        example="/studio/paint.jpg",
         limits={"max_side": LARGEST},
     )
     Input: ClassVar = PaintInput

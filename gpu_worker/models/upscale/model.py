@@ -91,6 +91,7 @@ class Upscale:
             "照片的细微纹理会被抹平，可降低重绘强度。",
         ),
         licence="Apache-2.0 AND BSD-3-Clause",
+        example="/studio/upscale.jpg",
         limits={"output_pixels": MAX_PIXELS},
     )
     Input: ClassVar[type[BaseModel]] = Input
