@@ -13,7 +13,7 @@ from functions.idempotency import claim, find
 from shared import lifecycle
 from shared.catalogue import ModelCard
 from shared.contract import MAX_SEED, JobOptions, JobRequest, Status
-from shared.errors import Gone, UploadIncomplete, UploadNotFound, WriteConflict
+from shared.errors import Gone, InvalidRequest, UploadIncomplete, UploadNotFound, WriteConflict
 from shared.message import job_message
 from shared.records import DropSource, JobRecord, UploadRecord
 from shared.system import Lane, System
@@ -53,6 +53,7 @@ def draft(
     drop: DropSource | None = None,
 ) -> JobRecord:
     """A queued job that is not written yet."""
+    check_webhook(system, request)
     now = system.now()
     return JobRecord(
         id=job_id,
@@ -116,6 +117,13 @@ def check_uploads(system: System, tenant: str, given: Mapping[str, Any]) -> None
             raise UploadNotFound(f"there is no upload {upload_id}")
         if system.inbox.head(upload.key) is None:
             raise UploadIncomplete(f"the bytes of upload {upload_id} have not arrived")
+
+
+def check_webhook(system: System, request: JobOptions) -> None:
+    """Raise where the webhook could never be called; its address is judged when it is."""
+    plain = request.webhook is not None and request.webhook.scheme != "https"
+    if plain and not system.settings.allow_networks:
+        raise InvalidRequest("webhook: only https URLs are called")
 
 
 def _after(now: datetime, seconds: int | None) -> datetime | None:

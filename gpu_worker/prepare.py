@@ -32,7 +32,7 @@ def prepare(system: System, job: JobRecord, model: Model) -> Prepared:
         params = model.Params.model_validate(job.params)
     except ValidationError as error:
         raise InputError(f"params: {error}", code="params_invalid") from None
-    inputs = {field: _fetch(system, value) for field, value in job.input.items()}
+    inputs = {field: _fetch(system, job, value) for field, value in job.input.items()}
     return Prepared(
         decoded=model.prepare(inputs, params),
         params=params,
@@ -49,13 +49,16 @@ def digests(inputs: Inputs) -> dict[str, str]:
     }
 
 
-def _fetch(system: System, value: Any) -> bytes | str:
+def _fetch(system: System, job: JobRecord, value: Any) -> bytes | str:
+    """One input. Whatever the api let through, a job reads its own tenant's bytes only."""
     match value:
         case {"upload": str(upload_id)}:
             upload = system.table.get(UploadRecord, upload_id)
-            return _stored(system, upload.key if upload else "")
+            own = upload is not None and upload.tenant == job.tenant
+            return _stored(system, upload.key if upload and own else "")
         case {"drop": str(key)}:
-            return _stored(system, key)
+            own = job.drop is not None and key == job.drop.key(job.tenant)
+            return _stored(system, key if own else "")
         case {"url": str(url)}:
             return fetch(url, MAX_UPLOAD_BYTES, system.settings.allow_networks)
         case str(text):

@@ -100,6 +100,10 @@ class DropSource(BaseModel):
     batch: str
     name: str
 
+    def key(self, tenant: str) -> str:
+        """Where the dropped file lies in the inbox."""
+        return f"drops/{tenant}/{self.batch}/{self.name}"
+
     def mirror_key(self, tenant: str, made: Made) -> str:
         """The full source name is kept: `a.jpg.png`, and for its second artwork `a.jpg.1.png`."""
         nth = f".{made.index}" if made.index else ""

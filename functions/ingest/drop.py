@@ -9,9 +9,9 @@ from typing import Any
 from pydantic import Field, ValidationError
 from ulid import ULID
 
-from functions.submission import again, draft, put_new, send
+from functions.submission import accept, again, check_uploads, draft
 from shared import lifecycle
-from shared.contract import JobError, JobOptions, Name, Status
+from shared.contract import JobError, JobOptions, Name
 from shared.errors import AtelierError, InvalidRequest, WriteConflict
 from shared.records import DropSource, JobRecord, SeenRecord
 from shared.system import System
@@ -40,10 +40,7 @@ def take_drop(system: System, key: str, event: str) -> None:
         if not known.deleted:
             again(system, known)
         return
-    job = _draft(system, tenant, source, key, job_id)
-    written = put_new(system, job)
-    if written.status is Status.QUEUED:
-        send(system, written)
+    accept(system, _draft(system, tenant, source, key, job_id))
 
 
 def _place(key: str) -> tuple[str, DropSource] | None:
@@ -77,6 +74,7 @@ def _draft(system: System, tenant: str, source: DropSource, key: str, job_id: st
         batch = _settings(system, tenant, source.batch)
         card = system.catalogue().get(batch.model or system.settings.default_model)
         card.check({**batch.input, "image": {"upload": "0" * 26}}, batch.params)
+        check_uploads(system, tenant, batch.input)
         given = {**batch.input, "image": {"drop": key}}
         return draft(system, tenant, batch, card, given, job_id, lane="bulk", drop=source)
     except AtelierError as error:

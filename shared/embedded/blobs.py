@@ -73,6 +73,8 @@ class FolderBlobs:
                 file.flush()
                 os.fsync(file.fileno())
             _publish(temporary, target, once)
+        except OSError as error:
+            raise Unavailable(f"the disk refuses: {error.strerror}", code="disk_failed") from error
         finally:
             temporary.unlink(missing_ok=True)
         self._sync_folders(target.parent)

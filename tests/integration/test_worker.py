@@ -13,11 +13,12 @@ from typing import Any
 import pytest
 
 from functions.submission import submit
+from functions.ticket import issue
 from gpu_worker.drain import Drain
 from gpu_worker.registry import Registry
 from gpu_worker.worker import Worker
 from shared import lifecycle
-from shared.contract import JobRequest, Manifest, Status
+from shared.contract import JobRequest, Manifest, Status, UploadRequest
 from shared.message import job_message
 from shared.records import JobRecord, PulseRecord
 from shared.settings import Settings, environment
@@ -264,3 +265,16 @@ def test_sigterm_hands_back_at_once_what_does_not_fit(system: System, chosen: Se
     back = current(system, job)
     assert (back.status, back.holder, back.tries, back.attempt) == (Status.RUNNING, None, 0, 1)
     assert system.lane("standard", "interactive").depth() == 1
+
+
+def test_a_job_reads_its_own_tenants_bytes_only(system: System) -> None:
+    theirs = issue(system, "studio", UploadRequest(content_type="image/png", size=4))
+    system.inbox.put(f"uploads/studio/{theirs.id}", b"mine", "image/png")
+    system.inbox.put("drops/studio/batch/a.png", b"mine", "image/png")
+    for stolen in ({"upload": theirs.id}, {"drop": "drops/studio/batch/a.png"}):
+        job = submit(system, "local", request())
+        written = system.table.put(job.model_copy(update={"input": {"image": stolen}}))
+        worker(system).once()
+        error = current(system, written).error
+        assert error is not None
+        assert error.code == "input_missing"
