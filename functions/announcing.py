@@ -49,6 +49,7 @@ def ended_event(settings: Settings, job: JobRecord) -> Event:
         timestamp=job.ended_at or job.created_at,
         data={
             "id": job.id,
+            "tenant": job.tenant,
             "status": job.status,
             "model": job.model,
             "version": job.model_version,

@@ -4,6 +4,7 @@ The tombstone makes every later write under the job fail, and keeps what leads t
 (artworks, drop, uploads) until `sweep` has purged a second time, once every lease has lapsed.
 """
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from hashlib import sha256
 
@@ -14,6 +15,7 @@ from shared.records import DeliveryRecord, JobRecord, Made, PulseRecord, UploadR
 from shared.system import System
 from shared.uploads import detach
 
+PAGE = 500
 GRACE = timedelta(minutes=1)
 """For clocks that differ, and for a request that is under way."""
 
@@ -31,6 +33,7 @@ def purge(system: System, job: JobRecord) -> None:
     remove_all(system.artworks, f"{job.tenant}/{job.id}/")
     for made in job.artworks:
         remove_mirror(system.artworks, job, made)
+    remove_drop(system, job)
     for delivery in system.table.partition(DeliveryRecord, job.id):
         system.table.delete(delivery)
     system.table.delete(PulseRecord(job=job.id, attempt=job.attempt))
@@ -56,6 +59,23 @@ def remove_mirror(blobs: Blobs, job: JobRecord, made: Made) -> None:
         return
     if stored is not None and sha256(stored).hexdigest() == made.sha256:
         blobs.delete(key)
+
+
+def remove_drop(system: System, job: JobRecord) -> None:
+    """Remove the dropped file, unless it was dropped anew and another job is made from it."""
+    if job.drop is None or job.batch_key is None:
+        return
+    others = (other for other in batch_of(system, job.batch_key) if other.id != job.id)
+    if not any(other.drop == job.drop for other in others):
+        system.inbox.delete(job.drop.key(job.tenant))
+
+
+def batch_of(system: System, batch: str) -> Iterator[JobRecord]:
+    """The jobs of a batch, the newest first."""
+    page = system.table.batch(batch, None, PAGE)
+    while page:
+        yield from page
+        page = system.table.batch(batch, page[-1].id, PAGE)
 
 
 def release(system: System, upload_id: str, job_id: str) -> None:

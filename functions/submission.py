@@ -82,7 +82,7 @@ def draft(
 def accept(system: System, job: JobRecord) -> JobRecord:
     """Write the job, then say so. Its uploads are bound to it first, so that none can go."""
     for upload in job.uploads:
-        attach(system.table, upload, job.id)
+        attach(system.table, upload, job.id, job.created_at)
     written = put_new(system, job)
     if written.status is Status.QUEUED:
         send(system, written)

@@ -53,7 +53,7 @@ def _record(system: System, tenant: str, request: UploadRequest, claimed: Claim)
         expires_at=put_expiry(now),
         jobs=(claimed.job,) if claimed.job else (),
         starts=claimed.job,
-        due_at=None if claimed.job else now + UNUSED_LIFE,
+        due_at=now + UNUSED_LIFE,
     )
 
 
@@ -77,7 +77,7 @@ def _accept_waiting(
         }
     )
     for other in waiting.uploads:
-        attach(system.table, other, job_id)
+        attach(system.table, other, job_id, waiting.created_at)
     written = put_new(system, waiting)
     if written.deleted:
         raise Gone("this upload's job was deleted")

@@ -47,7 +47,7 @@ def run() -> int:
 
     drain = Drain(settings().drain)
     drain.listen()
-    lifeline.hold(drain.ask)
+    lifeline.hold(drain.now)
     registry = Registry(settings().models, settings().device, settings().threads)
     Worker(connect(), registry, drain).run()
     return 0

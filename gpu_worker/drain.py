@@ -1,8 +1,11 @@
 """SIGTERM: a spot notice or a deploy. What fits in the time left is finished."""
 
+import os
 import signal
 import time
 from types import FrameType
+
+HARD_EXIT_SECONDS = 5.0
 
 
 class Drain:
@@ -21,6 +24,12 @@ class Drain:
         """End soon. Asking again changes nothing."""
         if self._deadline is None:
             self._deadline = time.monotonic() + self.seconds
+
+    def now(self) -> None:
+        """The supervisor is gone: hand back what is not finished, and exit though a model hangs."""
+        self._deadline = time.monotonic()
+        time.sleep(HARD_EXIT_SECONDS)
+        os._exit(1)
 
     @property
     def asked(self) -> bool:

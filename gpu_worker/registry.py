@@ -36,7 +36,8 @@ class Registry:
         if model.about.name not in self._loaded:
             if self.threads:
                 use_threads(self.threads)
-            model.load(self.device or best_device())
+            self.device = self.device or best_device()
+            model.load(self.device)
             self._loaded.add(model.about.name)
         return model
 

@@ -76,6 +76,6 @@ def environment(device: str) -> dict[str, str]:
     return {
         "python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}",
-        "device": device or "auto",
+        "device": device,
         **versions,
     }

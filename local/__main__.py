@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from local import demo, logs
@@ -53,7 +54,8 @@ def keys(chosen: argparse.Namespace) -> None:
 
 def say(text: str) -> None:
     """A line for the person at the terminal."""
-    print(text, flush=True)
+    with suppress(BrokenPipeError):  # nobody reads any more: no reason to end
+        print(text, flush=True)
 
 
 def _on_ready(_: Supervisor, chosen: Settings) -> None:

@@ -19,7 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 import uvicorn
 
 from local import logs
-from local.asgi import Answer, ClientGone, Receive, Request, Scope, Send
+from local.asgi import Answer, ClientGone, Plain, Receive, Request, Scope, Send
 from local.connection import Connection
 from local.downloads import Downloads
 from local.gateway import Functions, Gateway
@@ -43,6 +43,7 @@ DRAIN_SECONDS = 3
 OPEN_FILES = 8192
 
 Call = Callable[[Request], Awaitable[Answer]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class Front:
@@ -64,6 +65,8 @@ class Front:
         try:
             if self._guard:
                 self._guard.check(request.method, request.path, request.headers)
+                if place := self._guard.better_place(request.path, request.headers):
+                    return Plain(307, [("location", place)])
             called = self._blobs if request.path.startswith(BLOBS) else self._gateway
             return await called(request)
         except AtelierError as error:
@@ -125,10 +128,11 @@ def _authorizer() -> Handler:
     return handler
 
 
-def _server(front: Front) -> uvicorn.Server:
+def _server(front: App) -> uvicorn.Server:
     config = uvicorn.Config(
         front,
         http=Connection,
+        loop="asyncio",
         ws="none",
         lifespan="off",
         interface="asgi3",
@@ -171,7 +175,8 @@ def main() -> None:
     logging.getLogger("uvicorn").setLevel("ERROR")
     _open_more_files()
     listening = socket.socket(fileno=int(sys.argv[1]))
-    guard = None if chosen.keys_required else Guard(listening.getsockname()[1])
+    port = listening.getsockname()[1]
+    guard = None if chosen.keys_required else Guard(port, chosen.public_url)
     front, blobs = build(connect(), _functions(chosen), guard)
     threading.Thread(target=_recover, args=(blobs,), name="recover", daemon=True).start()
     server = _server(front)

@@ -5,6 +5,7 @@ A web page from elsewhere can make a browser send requests to 127.0.0.1. It cann
 """
 
 from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 from shared.errors import Forbidden, UnsupportedMedia
 
@@ -14,7 +15,9 @@ LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 class Guard:
     """The rules of a front on the loopback interface."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, home: str) -> None:
+        """`home` is the public URL, which signed URLs begin with."""
+        self._home = home
         named = {f"{name}:{port}" for name in LOOPBACK_NAMES}
         self.hosts = named | set(LOOPBACK_NAMES if port == 80 else ())
 
@@ -28,6 +31,14 @@ class Guard:
             raise Forbidden("pages of another origin are not served", code="origin_refused")
         if method == "POST" and path.startswith("/v1/") and _has_body(headers):
             _demand_json(headers.get("content-type", ""))
+
+    def better_place(self, path: str, headers: Mapping[str, str]) -> str | None:
+        """Where the page is to be opened instead: under another of our names than the one in signed
+        URLs, it could not reach those, which then are of another origin."""
+        netloc = urlsplit(self._home).netloc
+        if path == "/" and netloc in self.hosts and headers["host"].lower() != netloc:
+            return f"{self._home}/"
+        return None
 
 
 def _has_body(headers: Mapping[str, str]) -> bool:

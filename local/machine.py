@@ -105,8 +105,18 @@ def is_loopback(host: str) -> bool:
 def address(host: str) -> str:
     """What clients call an address that we listen on."""
     if host in ("0.0.0.0", "::"):  # noqa: S104
-        return socket.gethostname()
+        return _own_address()
     return f"[{host}]" if ":" in host else host
+
+
+def _own_address() -> str:
+    """The address by which this machine reaches others, and they it; nothing is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+        except OSError:
+            return socket.gethostname()
+        return str(probe.getsockname()[0])
 
 
 def has_keys(chosen: Settings) -> bool:

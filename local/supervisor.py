@@ -65,6 +65,7 @@ class Supervisor:
                 for child in self._children:
                     child.kill()
                 self._reap()
+                self._close()
 
     def stop(self) -> None:
         """End everything, in good order. May be called from any thread."""
@@ -77,7 +78,8 @@ class Supervisor:
         for end in (self._bell, self._rope):
             end.setblocking(False)
         self._selector.register(self._bell, selectors.EVENT_READ)
-        handlers = {number: signal.signal(number, self._on_stop) for number in STOP_SIGNALS}
+        ours = [number for number in STOP_SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
+        handlers = {number: signal.signal(number, self._on_stop) for number in ours}
         handlers[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, lambda *_: None)
         before = signal.set_wakeup_fd(self._rope.fileno(), warn_on_full_buffer=False)
         try:
@@ -190,6 +192,12 @@ class Supervisor:
             if child.process:
                 child.process.wait()
                 child.ended()
+
+    def _close(self) -> None:
+        self._listening.close()
+        self._selector.close()
+        self._bell.close()
+        self._rope.close()
 
 
 def describe(status: int) -> str:

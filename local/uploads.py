@@ -47,7 +47,8 @@ class Uploads:
         _demand_signed(request.headers, query)
         try:
             digest = await self._store(request, key, int(query["size"]))
-        except Conflict as conflict:
+        except Conflict as conflict:  # stored before, but perhaps never told of
+            await self._run(partial(self.announce, key))
             return refusal(412, conflict.code, str(conflict))
         await self._run(partial(self.announce, key, digest))
         return Plain(200, [("etag", f'"{digest}"')])

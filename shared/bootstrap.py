@@ -1,15 +1,29 @@
 """The composition root: which adapters this process works with."""
 
 from functools import cache
+from threading import Lock
 
 from shared.settings import Settings, settings
 from shared.system import System
 
+_making = Lock()
+
+
+def connect() -> System:
+    """The system that this process's settings describe, made once, whichever thread is first."""
+    with _making:
+        return _connected()
+
 
 @cache
-def connect() -> System:
-    """The system that this process's settings describe, made once."""
+def _connected() -> System:
     return assemble(settings())
+
+
+def disconnect() -> None:
+    """Forget the system and its settings: the next `connect` reads the environment again."""
+    _connected.cache_clear()
+    settings.cache_clear()
 
 
 def assemble(chosen: Settings) -> System:

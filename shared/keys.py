@@ -11,7 +11,7 @@ from hashlib import sha256
 
 from shared.errors import InvalidRequest, NotFound, WriteConflict
 from shared.ports import Table
-from shared.records import KeyRecord
+from shared.records import MIRROR, KeyRecord
 
 TENANT = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 KEY = re.compile(r"ak_[0-9a-f]{12}_[A-Za-z0-9_-]{43}")
@@ -20,9 +20,14 @@ PAGE = 100
 MAX_NAME = 100
 
 
+def is_tenant(name: str) -> bool:
+    """Whether a tenant may be called that."""
+    return bool(TENANT.fullmatch(name)) and name != MIRROR
+
+
 def create_key(table: Table, tenant: str, name: str, now: datetime) -> tuple[KeyRecord, str]:
     """A new key of a tenant. The secret is shown this once: it cannot be had again."""
-    if not TENANT.fullmatch(tenant):
+    if not is_tenant(tenant):
         raise InvalidRequest(f"{tenant!r} is no tenant: use a-z, 0-9 and -, 63 at most")
     if not 0 < len(name) <= MAX_NAME:
         raise InvalidRequest(f"a key's name has 1 to {MAX_NAME} characters")

@@ -141,6 +141,8 @@ def succeed(job: JobRecord, lease: Lease, now: datetime) -> JobRecord:
     if job.status is Status.SUCCEEDED and job.attempt == lease.attempt:
         return job
     lease.check(job)
+    if job.missing:
+        raise ValueError(f"artworks {job.missing} of job {job.id} are not made yet")
     return _to(job, Status.SUCCEEDED, now)
 
 
@@ -159,6 +161,8 @@ def retry(
     if job.holder is None and job.attempt == lease.attempt:
         return job
     lease.check(job)
+    if job.cancel_requested:
+        return _to(job, Status.CANCELED, now)
     if job.tries >= max_tries:
         return _to(job, Status.FAILED, now, error=error)
     return job.model_copy(update={"holder": None, "wake_at": now + LOOK_AGAIN})
@@ -169,17 +173,19 @@ def hand_back(job: JobRecord, lease: Lease, now: datetime) -> JobRecord:
     if job.holder is None and job.attempt == lease.attempt:
         return job
     lease.check(job)
+    if job.cancel_requested:
+        return _to(job, Status.CANCELED, now)
     back = {"holder": None, "tries": job.tries - 1, "wake_at": now + LOOK_AGAIN}
     return job.model_copy(update=back)
 
 
 def cancel(job: JobRecord, now: datetime) -> JobRecord:
     """At once while nobody holds the job; else the holder is asked to stop."""
-    if job.status is Status.CANCELED or (job.cancel_requested and not job.status.ended):
+    if job.status is Status.CANCELED:
         return job
-    if job.holder is not None and not job.status.ended:
-        return job.model_copy(update={"cancel_requested": True})
-    return _to(job, Status.CANCELED, now)
+    if job.holder is None or job.status.ended:
+        return _to(job, Status.CANCELED, now)
+    return job if job.cancel_requested else job.model_copy(update={"cancel_requested": True})
 
 
 def confirm_cancel(job: JobRecord, lease: Lease, now: datetime) -> JobRecord:
@@ -214,6 +220,8 @@ def announced(job: JobRecord, keep_until: datetime | None) -> JobRecord:
 
 def looked_at(job: JobRecord, now: datetime) -> JobRecord:
     """Its message or announcement was sent again; `sweep` waits twice as long each time."""
+    if job.status is Status.AWAITING_UPLOAD:
+        return job
     since = job.ended_at or job.started_at or job.queued_at or job.created_at
     least = ANNOUNCE_AGAIN if job.status.ended else LOOK_AGAIN
     return job.model_copy(update={"wake_at": now + max(least, now - since)})
@@ -240,5 +248,7 @@ def bury(job: JobRecord, now: datetime) -> JobRecord:
 
 def purged(job: JobRecord) -> JobRecord:
     """Nothing can be stored under a buried job any more, and nothing is: it is never due again."""
+    if not job.deleted or job.purged:
+        return job
     gone: dict[str, Any] = {"wake_at": None, "artworks": (), "drop": None, "uploads": ()}
     return job.model_copy(update=gone)

@@ -92,6 +92,10 @@ EXTENSIONS = {
 }
 
 
+MIRROR = "mirror"
+"""Where mirrors stand beside the tenants' artworks: no tenant may be called that."""
+
+
 class DropSource(BaseModel):
     """The dropped file that a job was made from, and where its mirror goes."""
 
@@ -107,7 +111,7 @@ class DropSource(BaseModel):
     def mirror_key(self, tenant: str, made: Made) -> str:
         """The full source name is kept: `a.jpg.png`, and for its second artwork `a.jpg.1.png`."""
         nth = f".{made.index}" if made.index else ""
-        return f"mirror/{tenant}/{self.batch}/{self.name}{nth}.{EXTENSIONS[made.media_type]}"
+        return f"{MIRROR}/{tenant}/{self.batch}/{self.name}{nth}.{EXTENSIONS[made.media_type]}"
 
 
 class JobRecord(Record):
@@ -162,6 +166,11 @@ class JobRecord(Record):
         return "job"
 
     @property
+    def purged(self) -> bool:
+        """A tombstone under which nothing can be stored any more."""
+        return self.deleted and self.wake_at is None
+
+    @property
     def batch_key(self) -> str | None:
         return f"{self.tenant}/{self.drop.batch}" if self.drop else None
 
@@ -185,7 +194,7 @@ class JobRecord(Record):
             owner=self.tenant if listed else None,
             batch=self.batch_key if listed else None,
             due_at=min(moments, default=None),
-            expires_at=self.ended_at + TOMBSTONE_LIFE if self.deleted and self.ended_at else None,
+            expires_at=self.ended_at + TOMBSTONE_LIFE if self.purged and self.ended_at else None,
             status=self.status.value,
             announce=self.announce,
         )

@@ -1,24 +1,28 @@
 """Which jobs an upload serves: it goes with the last of them."""
 
 from collections.abc import Callable
+from datetime import datetime
 
 from shared.errors import UploadNotFound, WriteConflict
 from shared.ports import Table
 from shared.records import UploadRecord
 
 
-def attach(table: Table, upload_id: str, job_id: str) -> UploadRecord:
-    """Bind the upload to a job. Raises `UploadNotFound` where it has gone."""
-    changed = _change(
-        table,
-        upload_id,
-        lambda upload: upload.model_copy(
-            update={"jobs": tuple(dict.fromkeys((*upload.jobs, job_id))), "due_at": None}
-        ),
-    )
-    if changed is None:
+def attach(table: Table, upload_id: str, job_id: str, now: datetime) -> None:
+    """Bind the upload to a job that is about to be written. Raises `UploadNotFound` where it has
+    gone, or is being removed.
+
+    Its `due_at` stays: `sweep` finds there whether the job was ever written.
+    """
+
+    def bound(upload: UploadRecord) -> UploadRecord:
+        if not upload.jobs and upload.due_at is not None and upload.due_at <= now:
+            raise UploadNotFound(f"upload {upload_id} is being removed")
+        jobs = tuple(dict.fromkeys((*upload.jobs, job_id)))
+        return upload.model_copy(update={"jobs": jobs})
+
+    if _change(table, upload_id, bound) is None:
         raise UploadNotFound(f"there is no upload {upload_id}")
-    return changed
 
 
 def detach(table: Table, upload_id: str, job_id: str) -> UploadRecord | None:

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from gpu_worker.registry import Registry
-from shared.bootstrap import assemble, connect
+from shared.bootstrap import assemble, disconnect
 from shared.catalogue import Catalogue
-from shared.settings import Settings, settings
+from shared.settings import Settings
 from shared.system import System
 
 OWN_MODELS = ("tests.own_models",)
@@ -19,11 +19,9 @@ OWN_MODELS = ("tests.own_models",)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in [name for name in os.environ if name.startswith("ATELIER_")]:
         monkeypatch.delenv(name)
-    settings.cache_clear()
-    connect.cache_clear()
+    disconnect()
     yield
-    settings.cache_clear()
-    connect.cache_clear()
+    disconnect()
 
 
 @pytest.fixture(scope="session")

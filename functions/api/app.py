@@ -35,6 +35,11 @@ def reply(body: BaseModel | None, status: int = 200, **headers: str) -> Response
     )
 
 
+def bodiless(status: int, description: str) -> dict[int, Any]:
+    """A documented answer that has no body."""
+    return {status: {"description": description, "content": {}}}
+
+
 def documented(*codes: int, **answers: type[BaseModel]) -> dict[int, Any]:
     """The `responses` of a route: its own answers by status (`_200=Job`), then its problems."""
     own = {int(name[1:]): _answer(model, "application/json") for name, model in answers.items()}

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Path
 
-from functions.api.app import app, caller, documented, reply
+from functions.api.app import app, bodiless, caller, documented, reply
 from functions.api.jobs import own_job
 from shared.bootstrap import connect
 from shared.contract import ArtworkId, Manifest
@@ -29,7 +29,7 @@ def own_artwork(system: System, tenant: str, artwork_id: str) -> tuple[JobRecord
 @app.get(
     "/v1/artworks/<artwork_id>",
     summary="Go to an artwork's bytes",
-    responses={302: {"description": "To a fresh signed URL"}} | documented(404, 410, 422),
+    responses=bodiless(302, "To a fresh signed URL") | documented(404, 410, 422),
     tags=["artworks"],
 )
 def get_artwork(artwork_id: GivenId) -> Response[Any]:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Body, Header, Path, Query
 
-from functions.api.app import app, caller, documented, reply
+from functions.api.app import app, bodiless, caller, documented, reply
 from functions.api.representation import etag, represent
 from functions.deletion import delete_job
 from functions.submission import submit
@@ -77,7 +77,7 @@ def list_jobs(
 @app.get(
     "/v1/jobs/<job_id>",
     summary="Look at a job",
-    responses={304: {"description": "Unchanged"}} | documented(404, 410, 422, _200=Job),
+    responses=bodiless(304, "Unchanged") | documented(404, 410, 422, _200=Job),
     tags=["jobs"],
 )
 def get_job(
@@ -113,7 +113,7 @@ def cancel_job(job_id: JobId) -> Response[Any]:
 @app.delete(
     "/v1/jobs/<job_id>",
     summary="Delete a job and everything made from it",
-    responses={204: {"description": "Gone"}} | documented(404, 410, 422),
+    responses=bodiless(204, "Gone") | documented(404, 410, 422),
     tags=["jobs"],
 )
 def remove_job(job_id: JobId) -> Response[Any]:

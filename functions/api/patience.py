@@ -26,6 +26,7 @@ def wait_for_change(system: System, event: Mapping[str, Any]) -> None:
         return
     known = event.get("headers", {}).get("if-none-match")
     give_up = time.monotonic() + seconds
+    system.table.watch(path[1], 0)  # from here on no change is missed
     seen = _tag(system, path[1])
     while seen and (known is None or matches(known, seen)):
         left = give_up - time.monotonic()

@@ -22,7 +22,7 @@ def authorize(system: System, headers: Mapping[str, str]) -> dict[str, Any]:
 
 
 def presented(headers: Mapping[str, str]) -> str:
-    """The key in `Authorization: Bearer …`, else in `x-api-key`."""
+    """The key in `Authorization: Bearer …`."""
     given = {name.lower(): value for name, value in headers.items()}
     scheme, _, token = given.get("authorization", "").strip().partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else given.get("x-api-key", "").strip()
+    return token.strip() if scheme.lower() == "bearer" else ""

@@ -35,6 +35,6 @@ def _take(record: dict[str, Any]) -> bool:
     try:
         deliver(connect(), RoundMessage.model_validate_json(record["body"]))
     except Exception:
-        logger.exception("no try was recorded", extra={"message": record["messageId"]})
+        logger.exception("no try was recorded", extra={"message_id": record["messageId"]})
         return False
     return True

@@ -13,6 +13,7 @@ from functions.submission import accept, again, check_uploads, draft
 from shared import lifecycle
 from shared.contract import JobError, JobOptions, Name
 from shared.errors import AtelierError, InvalidRequest, WriteConflict
+from shared.keys import is_tenant
 from shared.records import DropSource, JobRecord, SeenRecord
 from shared.system import System
 
@@ -52,7 +53,7 @@ def _place(key: str) -> tuple[str, DropSource] | None:
     parts = rest.split("/")
     if len(parts) < 3 or not all(parts) or parts[-1] == SETTINGS_NAME:
         return None
-    if any(part.startswith(IGNORED) for part in parts):
+    if not is_tenant(parts[0]) or any(part.startswith(IGNORED) for part in parts):
         return None
     return parts[0], DropSource(batch=parts[1], name="/".join(parts[2:]))
 

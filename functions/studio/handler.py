@@ -6,6 +6,7 @@ each time and is mostly told 304.
 """
 
 import json
+from base64 import b64encode
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +15,7 @@ STATIC = Path(__file__).with_name("static")
 TYPES = {
     ".css": "text/css; charset=utf-8",
     ".html": "text/html; charset=utf-8",
+    ".jpg": "image/jpeg",
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
@@ -43,25 +45,25 @@ HEADERS = {
 
 
 class File(NamedTuple):
-    """One file of the page, as it is sent."""
+    """One file of the page, as it is sent: text, or bytes in base64."""
 
-    text: str
+    body: str
+    base64: bool
     media_type: str
     etag: str
 
 
 def read(folder: Path = STATIC) -> dict[str, File]:
     """The files of the page, by the path that they are served at."""
-    files = {
-        f"/studio/{path.name}": File(
-            text := path.read_text("utf-8"),
-            TYPES[path.suffix],
-            f'"{sha256(text.encode()).hexdigest()[:32]}"',
-        )
-        for path in sorted(folder.iterdir())
-        if path.suffix in TYPES
-    }
+    paths = [path for path in sorted(folder.iterdir()) if path.suffix in TYPES]
+    files = {f"/studio/{path.name}": _file(path) for path in paths}
     return {**files, "/": files["/studio/index.html"]}
+
+
+def _file(path: Path) -> File:
+    data, base64 = path.read_bytes(), path.suffix == ".jpg"
+    body = b64encode(data).decode() if base64 else data.decode()
+    return File(body, base64, TYPES[path.suffix], f'"{sha256(data).hexdigest()[:32]}"')
 
 
 FILES = read()
@@ -78,7 +80,9 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     headers = {**HEADERS, "etag": file.etag, "content-type": file.media_type}
     if _known(event, file.etag):
         return _answer(304, headers, "")
-    return _answer(200, headers, "" if method == "HEAD" else file.text)
+    if method == "HEAD":
+        return _answer(200, headers, "")
+    return _answer(200, headers, file.body, file.base64)
 
 
 def _known(event: dict[str, Any], etag: str) -> bool:
@@ -94,5 +98,7 @@ def _problem(status: int, title: str, code: str, detail: str) -> dict[str, Any]:
     return _answer(status, headers, json.dumps(body))
 
 
-def _answer(status: int, headers: dict[str, str], body: str) -> dict[str, Any]:
-    return {"statusCode": status, "headers": headers, "body": body, "isBase64Encoded": False}
+def _answer(
+    status: int, headers: dict[str, str], body: str, base64: bool = False
+) -> dict[str, Any]:
+    return {"statusCode": status, "headers": headers, "body": body, "isBase64Encoded": base64}

@@ -6,9 +6,11 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from shared.aws.clients import Clients, Refused, Response, translated
+from shared.errors import Forbidden
 from shared.ports import BlobInfo, Blobs, SignedPut
 from shared.signing import GET_LIFE, PUT_LIFE, window_start
 
+MAX_KEY_BYTES = 1024
 MISSING = frozenset({"NoSuchKey", "404", "NotFound"})
 """S3 says so only to who may list the bucket; to others a missing key is forbidden."""
 
@@ -43,6 +45,8 @@ class S3Blobs:
 
     def copy(self, key: str, source: Blobs, source_key: str) -> None:
         """What is not there is not copied."""
+        if len(key.encode()) > MAX_KEY_BYTES:
+            raise Forbidden(f"a key has {MAX_KEY_BYTES} bytes at most")
         if not isinstance(source, S3Blobs):
             raise TypeError(f"S3 copies from its own buckets only, not from {source!r}")
         self._find("copy_object", Key=key, CopySource={"Bucket": source.bucket, "Key": source_key})

@@ -8,11 +8,12 @@ import hmac
 import mimetypes
 import os
 import secrets
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from hashlib import sha256
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import IO
 from urllib.parse import quote, urlencode
 
@@ -21,6 +22,7 @@ from shared.ports import BlobInfo, Blobs, SignedPut
 from shared.signing import get_expiry, put_expiry, window_start
 
 MAX_PART_BYTES = 255
+SCRATCH_SECONDS = 24 * 3600
 PUBLISH_TRIES = 10
 
 
@@ -45,12 +47,12 @@ class FolderBlobs:
         self._reserve = reserve * 2**20
 
     def path(self, key: str) -> Path:
-        """Where the blob lies. A key that would leave the folder is refused."""
-        parts = PurePosixPath(key).parts
+        """Where the blob lies. A key that would leave the folder or is spelled oddly is refused."""
+        parts = key.removesuffix("/").split("/")
         unsafe = any(
-            part in ("..", "/", "//") or len(os.fsencode(part)) > MAX_PART_BYTES for part in parts
+            part in ("", ".", "..") or len(os.fsencode(part)) > MAX_PART_BYTES for part in parts
         )
-        if not parts or unsafe or "\0" in key or not self._holds(parts[0]):
+        if unsafe or "\0" in key or not self._holds(parts[0]):
             raise Forbidden(f"no blob can be called {key!r}")
         return self.folder.joinpath(*parts)
 
@@ -74,6 +76,8 @@ class FolderBlobs:
                 os.fsync(file.fileno())
             _publish(temporary, target, once)
         except OSError as error:
+            if error.errno is None:
+                raise  # not the disk's: `TimeoutError` is an `OSError` too
             raise Unavailable(f"the disk refuses: {error.strerror}", code="disk_failed") from error
         finally:
             temporary.unlink(missing_ok=True)
@@ -107,6 +111,13 @@ class FolderBlobs:
         for path in sorted(root.rglob("*")):
             if path.is_file():
                 yield path.relative_to(self.folder).as_posix()
+
+    def collect_garbage(self) -> None:
+        """Remove what writers left behind that were killed, a day or more ago."""
+        long_ago = time.time() - SCRATCH_SECONDS
+        for path in (self.folder / ".scratch").glob("*"):
+            if path.stat().st_mtime < long_ago:
+                path.unlink(missing_ok=True)
 
     def sign_put(self, key: str, media_type: str, size: int, now: datetime) -> SignedPut:
         expires = int(put_expiry(now).timestamp())
@@ -153,8 +164,9 @@ class FolderBlobs:
             raise Unavailable("the disk is full", code="disk_full")
 
     def _sync_folders(self, folder: Path) -> None:
-        """Each folder on the way up: any may have been made just now, by us or by another."""
-        while folder != self.folder.parent:
+        """Each folder on the way up, to the one that holds the bucket's own: any may have been made
+        just now, by us or by another."""
+        while folder != self.folder.parent.parent:
             descriptor = os.open(folder, os.O_RDONLY)
             try:
                 os.fsync(descriptor)

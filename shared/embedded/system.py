@@ -25,9 +25,7 @@ def embedded(chosen: Settings, data: Path) -> System:
     return System(
         settings=chosen,
         table=SqliteTable(database),
-        inbox=blobs(
-            data, "inbox", reserve=chosen.disk_reserve, prefixes=("uploads", "drops", ".scratch")
-        ),
+        inbox=blobs(data, "inbox", reserve=chosen.disk_reserve, prefixes=("uploads", "drops")),
         artworks=blobs(data / "artworks", "artworks"),
         topic=FileTopic(data),
         queue=cache(partial(SqliteQueue, database)),

@@ -14,17 +14,18 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
+LOCAL = (sys.executable, "-m", "local")
 START_SECONDS = 60
 STOP_SECONDS = 30
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[str]:
+def running(folder: Path, *options: str) -> Iterator[str]:
     """Its address, for as long as it runs."""
     port = _free_port()
     url = f"http://127.0.0.1:{port}/"
     log = folder / "log"
-    command = [sys.executable, "-m", "local", "up", "--port", str(port), "--data", str(folder)]
+    command = [*LOCAL, "up", "--port", str(port), "--data", str(folder), *options]
     with log.open("wb") as output:
         process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
         try:
@@ -32,6 +33,13 @@ def running(folder: Path) -> Iterator[str]:
             yield url
         finally:
             _stop(process)
+
+
+def make_key(folder: Path) -> str:
+    """A new API key for what runs in that folder."""
+    command = [*LOCAL, "keys", "create", "--data", str(folder), "--name", "test"]
+    made = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    return made.stdout.strip()
 
 
 def ask(url: str) -> Any:

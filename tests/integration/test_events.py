@@ -3,8 +3,6 @@
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,114 +16,41 @@ from functions.studio.handler import handler as studio
 from functions.sweep.handler import handler as sweep
 from gpu_worker.worker import Worker
 from shared.contract import Status
-from shared.message import job_message
-from shared.records import (
-    DeliveryRecord,
-    DropSource,
-    JobRecord,
-    KeyRecord,
-    Made,
-    UploadRecord,
-)
+from shared.records import DeliveryRecord, DropSource, JobRecord, KeyRecord, Made, UploadRecord
 from shared.system import DELIVERIES, System
 from tests.receiver import receiving
+from tests.scenes import (
+    EVENTS,
+    JOB,
+    OTHER_JOB,
+    TENANT,
+    Event,
+    made_by,
+    put_awaiting,
+    put_delivery,
+    put_ended,
+    put_job,
+    put_key,
+    put_upload,
+    read_event,
+    stored,
+)
 
-EVENTS = Path(__file__).parents[2] / "events"
 CLAIMED: set[str] = set()
-
-TENANT = "studio-a"
-JOB = "01k9q4w8e7r6t5y4z3x2v1b0n9"
-OTHER_JOB = "01k9q4w8e7r6t5y4z3x2v1b0n7"
-UPLOAD = "01k9q4w8e7r6t5y4z3x2v1b0n8"
-KEY = "ak_0123456789ab_not-a-real-key-only-an-example-in-the-tests"
 NOBODY_FAILED: dict[str, list[Any]] = {"batchItemFailures": []}
-
-Event = dict[str, Any]
 
 
 def replays(*names: str) -> pytest.MarkDecorator:
     """The test is called once with each of these files as its `event`."""
     CLAIMED.update(names)
-    events = [json.loads((EVENTS / f"{name}.json").read_bytes()) for name in names]
-    return pytest.mark.parametrize("event", events, ids=names)
+    return pytest.mark.parametrize("event", [read_event(name) for name in names], ids=names)
 
 
 def test_every_event_is_replayed() -> None:
     assert {path.name for path in EVENTS.iterdir()} == {f"{name}.json" for name in CLAIMED}
 
 
-# --- What the events are about --------------------------------------------------------------------
-
-
-def put_job(system: System, job_id: str = JOB, **fields: Any) -> JobRecord:
-    now = datetime.now(UTC)
-    usual: dict[str, Any] = {
-        "id": job_id,
-        "tenant": TENANT,
-        "status": Status.QUEUED,
-        "model": "plain",
-        "model_version": "1",
-        "pool": "standard",
-        "lane": "interactive",
-        "input": {},
-        "params": {},
-        "seed": 1,
-        "count": 1,
-        "created_at": now,
-        "queued_at": now,
-    }
-    return system.table.put(JobRecord(**usual | fields))
-
-
-def put_ended(system: System, job_id: str = JOB, **fields: Any) -> JobRecord:
-    ended = {"status": Status.SUCCEEDED, "ended_at": datetime.now(UTC), "announce": True}
-    return put_job(system, job_id, **ended, **fields)
-
-
-def put_delivery(system: System, job_id: str = JOB, url: str = "https://example.com/") -> None:
-    """A webhook that was sent out and has not been tried."""
-    delivery = DeliveryRecord(
-        job=job_id,
-        tenant=TENANT,
-        n=0,
-        event_id=f"evt_{job_id}",
-        event_type="job.succeeded",
-        url=url,
-        body='{"type":"job.succeeded"}',
-        next_try_at=datetime.now(UTC),
-    )
-    system.table.put(delivery)
-
-
-def put_upload(system: System) -> None:
-    """An upload that is to start a job."""
-    now = datetime.now(UTC)
-    upload = UploadRecord(
-        id=UPLOAD,
-        tenant=TENANT,
-        content_type="image/jpeg",
-        size=43,
-        created_at=now,
-        expires_at=now + timedelta(minutes=15),
-        jobs=(JOB,),
-        starts=JOB,
-    )
-    system.table.put(upload)
-    put_job(system, status=Status.AWAITING_UPLOAD, queued_at=None, uploads=(UPLOAD,))
-
-
-def made_by(hand: Worker, system: System) -> JobRecord:
-    """The job of the events, with a real artwork."""
-    job = put_job(system)
-    system.lane(job.pool, job.lane).send(job_message(job.id), job.tenant)
-    hand.once()
-    return stored(system)
-
-
-def stored(system: System, job_id: str = JOB) -> JobRecord:
-    found = system.table.get(JobRecord, job_id)
-    assert found is not None
-    return found
+# --- What came of them ----------------------------------------------------------------------------
 
 
 def delivery_of(system: System, job_id: str = JOB) -> DeliveryRecord:
@@ -351,17 +276,7 @@ def test_the_page_is_only_read(event: Event) -> None:
 
 @pytest.fixture
 def key(connected: System) -> KeyRecord:
-    """The key that the events carry."""
-    digest = sha256(KEY.encode()).hexdigest()
-    return connected.table.put(
-        KeyRecord(
-            id="0123456789ab",
-            digest=digest,
-            tenant=TENANT,
-            name="phone",
-            created_at=datetime.now(UTC),
-        )
-    )
+    return put_key(connected)
 
 
 @replays("authorizer_good_key")
@@ -387,6 +302,7 @@ def test_another_key_opens_nothing(key: KeyRecord, event: Event) -> None:
 @replays("s3_upload")
 def test_an_upload_starts_the_job_that_waits_for_it(connected: System, event: Event) -> None:
     put_upload(connected)
+    put_awaiting(connected)
     assert ingest(event, None) == NOBODY_FAILED
     assert stored(connected).status is Status.QUEUED
     assert connected.lane("standard", "interactive").depth() == 1
@@ -495,7 +411,7 @@ def on_loopback(connected: System, monkeypatch: pytest.MonkeyPatch) -> System:
 def test_webhooks_are_sent_signed(on_loopback: System, event: Event) -> None:
     with receiving() as receiver:
         for job_id in (JOB, OTHER_JOB):
-            put_delivery(on_loopback, job_id, receiver.url())
+            put_delivery(on_loopback, job_id, url=receiver.url())
         assert deliver(event, None) == NOBODY_FAILED
     assert {request.headers["webhook-id"] for request in receiver.requests} == {
         f"evt_{JOB}",
@@ -508,7 +424,7 @@ def test_webhooks_are_sent_signed(on_loopback: System, event: Event) -> None:
 @replays("sqs_delivery_out_of_date")
 def test_a_message_of_another_round_calls_nobody(on_loopback: System, event: Event) -> None:
     with receiving() as receiver:
-        put_delivery(on_loopback, JOB, receiver.url())
+        put_delivery(on_loopback, url=receiver.url())
         assert deliver(event, None) == NOBODY_FAILED
     assert receiver.requests == []
 
@@ -516,7 +432,7 @@ def test_a_message_of_another_round_calls_nobody(on_loopback: System, event: Eve
 @replays("sqs_deliveries_among_garbage")
 def test_garbage_does_not_hold_up_a_webhook(on_loopback: System, event: Event) -> None:
     with receiving() as receiver:
-        put_delivery(on_loopback, JOB, receiver.url())
+        put_delivery(on_loopback, url=receiver.url())
         assert deliver(event, None) == failures(event, 0)
     assert delivery_of(on_loopback).state == "delivered"
 

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from local.connection import MAX_HEAD_BYTES
 ROOT = Path(__file__).parents[2]
 PHOTO = (ROOT / "local" / "sample.jpg").read_bytes()
 NAMES = ("local.front", "local.pump", "gpu_worker")
+OWN_MODELS = ("--models", "tests.own_models")
 READY = re.compile(r"ready: (http://\S+)/ ")
 
 
@@ -84,11 +85,21 @@ def start(data: Path, *options: str) -> "subprocess.Popen[str]":
         [sys.executable, "-m", "local", "up", "--data", str(data), "--port", "0", *options],
         cwd=ROOT,
         env={name: text for name, text in os.environ.items() if not name.startswith("ATELIER_")}
-        | {"ATELIER_DRAIN": "2"},
+        | {"ATELIER_DRAIN": "2", "ATELIER_DEFAULT_MODEL": "plain"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     )
+
+
+def ready_url(output: Iterable[str]) -> str:
+    """From the line that says so; others may come before it."""
+    said = []
+    for line in output:
+        said.append(line)
+        if ready := READY.search(line):
+            return ready[1]
+    raise AssertionError("".join(said))
 
 
 @contextlib.contextmanager
@@ -96,10 +107,7 @@ def running(data: Path, *options: str) -> Iterator[Running]:
     process = start(data, *options)
     assert process.stdout
     try:
-        line = process.stdout.readline()
-        ready = READY.search(line)
-        assert ready, line + process.stdout.read()
-        yield Running(process, ready[1], data)
+        yield Running(process, ready_url(process.stdout), data)
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGINT)
@@ -112,7 +120,8 @@ def running(data: Path, *options: str) -> Iterator[Running]:
 @pytest.fixture(scope="module")
 def atelier(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """One system for the tests that only talk to it."""
-    with running(tmp_path_factory.mktemp("atelier") / "data") as one:
+    data = tmp_path_factory.mktemp("atelier") / "data"
+    with running(data, *OWN_MODELS) as one:
         yield one
 
 
@@ -305,19 +314,19 @@ def test_stopped_child_is_named_and_can_be_killed(tmp_path: Path) -> None:
 
 def test_all_state_survives_the_death_of_everybody(tmp_path: Path) -> None:
     data = tmp_path / "data"
-    with running(data) as atelier:
+    with running(data, *OWN_MODELS) as atelier:
         os.kill(atelier.process.pid, signal.SIGSTOP)  # or it would start them again
         for pid in processes_of(data):
             if "gpu_worker" in command(pid):
                 os.kill(pid, signal.SIGKILL)
-        ticket = atelier.ticket(job={"model": "paint", "params": {}})
+        ticket = atelier.ticket(job={"model": "plain"})
         sent = httpx.put(ticket["url"], content=PHOTO, headers=ticket["headers"])
         assert sent.status_code == 200
         for pid in [*processes_of(data), atelier.process.pid]:
             os.kill(pid, signal.SIGKILL)
         atelier.process.wait()
 
-    with running(data) as again:
+    with running(data, *OWN_MODELS) as again:
         path = f"/v1/jobs/{ticket['job_id']}"
         wait_until(lambda: again.call("GET", path).json()["status"] == "succeeded", 120)
 

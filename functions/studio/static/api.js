@@ -16,6 +16,28 @@ function retryAfter(response) {
   return Number.isFinite(seconds) ? Math.min(60, Math.max(0, seconds)) : null;
 }
 
+const SIGNED = new Set(["url", "thumbnail_url"]);
+
+/**
+ * A front on one machine signs its addresses with the one name that it knows; whoever came by
+ * another name (localhost, the machine's address in the house) reaches it by that one.
+ */
+function reach(address) {
+  const url = URL.canParse(address) ? new URL(address) : null;
+  const ours = url?.protocol === "http:" && location.protocol === "http:" && url.port === location.port;
+  return ours ? new URL(url.pathname + url.search, location.origin).href : address;
+}
+
+/** An answer's JSON with addresses that can be reached from here; null where it has none. */
+async function read(response) {
+  const text = await response.text();
+  try {
+    return JSON.parse(text, (name, value) => (SIGNED.has(name) && typeof value === "string" ? reach(value) : value));
+  } catch {
+    return null;
+  }
+}
+
 export class Api {
   #asking = null;
 
@@ -30,7 +52,7 @@ export class Api {
     if (!response.ok && response.status !== 304) throw await Problem.from(response);
     return {
       status: response.status,
-      body: response.status === 304 ? null : await response.json().catch(() => null),
+      body: await read(response),
       etag: response.headers.get("etag"),
       retryAfter: retryAfter(response),
     };

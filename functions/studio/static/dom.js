@@ -19,7 +19,7 @@ function setProp(element, name, value) {
   if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
   else if (PROPERTIES.has(name)) element[name] = value;
   else if (value !== null && value !== undefined && value !== false) {
-    element.setAttribute(name, value === true ? "" : value);
+    element.setAttribute(name, value === true && !name.startsWith("aria-") ? "" : value);
   }
 }
 

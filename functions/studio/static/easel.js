@@ -3,7 +3,7 @@
 import { button, el } from "./dom.js";
 import { notice } from "./problem.js";
 import { Sketch } from "./sketch.js";
-import { t } from "./words.js";
+import { pick, t } from "./words.js";
 import { Picked } from "./well.js";
 
 /** Shows `picture`, `sketch` or `work`; sends `change` when the picture has changed. */
@@ -41,6 +41,9 @@ export class Easel extends EventTarget {
     this.mode = mode;
     this.render();
   }
+
+  /** Scrolls to the easel. */
+  reveal = () => this.element.scrollIntoView({ block: "start" });
 
   /** Takes a picture from elsewhere. */
   take(blob, name) {
@@ -83,9 +86,18 @@ export class Easel extends EventTarget {
   }
 
   #picture() {
-    if (!this.wanted) return [el("div", { class: "invite" }, el("h2", {}, t("easel.none")), el("p", {}, t("easel.none.more")))];
+    if (!this.wanted) return [el("div", { class: "invite" }, el("h2", {}, t("easel.none")), el("p", {}, t("easel.none.more"))), ...this.#example()];
     const { picture, problem } = this.picked;
-    return [...(problem ? [notice(problem)] : []), picture ? this.#shown(picture) : this.#invitation()];
+    const shown = picture ? [this.#shown(picture)] : [this.#invitation(), ...this.#example()];
+    return [...(problem ? [notice(problem)] : []), ...shown];
+  }
+
+  /** What the technique makes, to whet the appetite. */
+  #example() {
+    const { example, title } = this.form.card ?? {};
+    if (!example) return [];
+    const src = new URL(example.replace(/^\//, ""), document.baseURI).href;
+    return [el("img", { class: "example", src, alt: t("easel.example", { model: pick(title) }) })];
   }
 
   #shown(picture) {

@@ -10,6 +10,7 @@ export default {
   "easel.label": "Easel",
   "easel.picture": "Picture",
   "easel.work": "Work",
+  "easel.example": "An example: {model}",
   "easel.none": "This one needs no picture",
   "easel.none.more": "Say what you want in the panel, then press Make.",
 

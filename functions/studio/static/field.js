@@ -143,7 +143,7 @@ function mix(field) {
   const id = uid("mix");
   const add = el("select", { id, onchange: () => (put(add.value, 0.5), rows.lastChild?.querySelector("input").focus()) });
   const put = (key, value) => {
-    const part = { name: key, schema: { ...share, ...scale(share), title: valueTitle(all, key), "x-title-zh": valueTitle(all, key) } };
+    const part = { name: key, schema: { ...share, ...scale(share), default: 0.5, title: valueTitle(all, key), "x-title-zh": valueTitle(all, key) } };
     const control = slider(part);
     const remove = button({ icon: "close", hint: t("field.mix.remove", { name: title(part) }), onclick: () => (chosen.delete(key), show()) });
     control.set(value);

@@ -29,7 +29,7 @@ function papers(sheet, form) {
     ...row("model", `${form.titleOf(sheet.model)} · ${sheet.version}`),
     ...(params.length ? row("params", el("dl", { class: "inner" }, ...params)) : []),
     ...row("text", pairs(sheet.text)),
-    ...row("seed", String(sheet.seed)),
+    ...row("seed", String(sheet.job_seed)),
     ...row("made", moment(sheet.made_at)),
     ...row("inputs", pairs(sheet.inputs)),
     ...row("weights", pairs(sheet.weights)),

@@ -82,7 +82,7 @@ export const title = ({ name, schema }) =>
   pick({ en: schema.title ?? name.replaceAll("_", " "), zh: schema["x-title-zh"] ?? schema.title ?? name });
 
 /** What a field is for, where the schema says it in the page's language. */
-export const description = ({ schema }) => schema[{ en: "description", zh: "x-description-zh" }[language.code]];
+export const description = ({ schema }) => schema[{ en: "description", zh: "x-description-zh" }[language.code]]?.replaceAll("`", "");
 
 /** An enum's value for people. */
 export const valueTitle = (schema, value) => pick(schema?.["x-enum-titles"]?.[value]) || String(value);

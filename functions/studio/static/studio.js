@@ -39,12 +39,13 @@ function turnTo(id, before) {
   return open;
 }
 
-/** Shows the job that the address names. */
+/** Shows the job that the address names; an address that names none is an empty easel. */
 async function openAddressed() {
   const id = location.hash.match(/^#\/works\/([0-9a-z]{26})$/)?.[1];
+  if (!id && open.id) leave();
   if (!id || id === open.id) return;
   const mine = turnTo(id, orders.get(id)?.pictures.image ?? null);
-  document.getElementById("easel").scrollIntoView({ block: "nearest" });
+  easel.reveal();
   recallBefore(mine);
   await followOpen(mine);
 }
@@ -102,7 +103,7 @@ async function make() {
 /** Sends an order and follows it. What fails before there is a job is the form's to say. */
 async function commission(order) {
   const mine = turnTo(null, order.pictures.image ?? null);
-  document.getElementById("easel").scrollIntoView({ block: "nearest", behavior: "smooth" });
+  easel.reveal();
   setBusy(true);
   try {
     await send(api, order, tellers(mine, order));
@@ -188,6 +189,16 @@ function useSettings() {
   form.choose(model, { params, options: { seed, count } });
 }
 
+/** Leads to a part of the page; the address keeps naming the work. */
+function lead(event) {
+  const link = event.target.closest?.("a[href^='#']:not([href^='#/'])");
+  if (!link) return;
+  event.preventDefault();
+  const part = document.querySelector(link.getAttribute("href"));
+  part.scrollIntoView();
+  part.focus({ preventScroll: true });
+}
+
 // Start
 
 work.addEventListener("cancel", cancel);
@@ -195,6 +206,7 @@ work.addEventListener("retry", () => commission(orders.get(open.id)));
 work.addEventListener("delete", () => remove(work.job));
 work.addEventListener("use", useAsPicture);
 work.addEventListener("settings", useSettings);
+wall.addEventListener("open", ({ detail }) => detail.id === open.id && (easel.show("work"), easel.reveal()));
 wall.addEventListener("delete", ({ detail }) => remove(detail));
 form.addEventListener("make", make);
 form.addEventListener("model", () => {
@@ -205,6 +217,7 @@ easel.addEventListener("change", () => {
   form.problem = null;
   form.renderFoot();
 });
+document.addEventListener("click", lead);
 window.addEventListener("hashchange", openAddressed);
 language.addEventListener("change", () => {
   label();

@@ -126,12 +126,12 @@ export class Wall extends EventTarget {
     const name = nameOf(job);
     const open = el(
       "a",
-      { class: "frame-picture", href: `#/works/${job.id}`, "aria-label": t("wall.open", { name, status: statusOf(job) }) },
+      { class: "frame-picture", href: `#/works/${job.id}`, onclick: () => this.dispatchEvent(new CustomEvent("open", { detail: job })), "aria-label": t("wall.open", { name, status: statusOf(job) }) },
       job.artworks.length ? this.#thumbnail(job) : el("span", { class: `frame-empty ${job.status}` }, this.#emptiness(job)),
       job.artworks.length > 1 && el("span", { class: "frame-count" }, job.artworks.length),
     );
     const remove = button({ icon: "clear", hint: t("wall.delete", { name }), "data-do": "delete", onclick: () => this.dispatchEvent(new CustomEvent("delete", { detail: job })) });
-    const words = el("div", { class: "frame-words" }, el("strong", {}, name), el("small", {}, this.#caption(job)));
+    const words = el("div", { class: "frame-words" }, el("strong", {}, name), el("small", {}, this.form.titleOf(job.model)), el("small", {}, shortMoment(job.created_at)));
     return el("li", { class: "frame", "data-job": job.id, "data-status": job.status }, open, el("div", { class: "frame-foot" }, words, remove));
   }
 
@@ -148,9 +148,5 @@ export class Wall extends EventTarget {
     if (ended(job)) return statusOf(job);
     const share = job.progress > 0 ? percent(job.progress) : "";
     return [statusOf(job), share || situation(job)].filter(Boolean).join(" · ");
-  }
-
-  #caption(job) {
-    return `${this.form.titleOf(job.model)} · ${shortMoment(job.created_at)}`;
   }
 }

@@ -10,6 +10,7 @@ export default {
   "easel.label": "画架",
   "easel.picture": "原图",
   "easel.work": "作品",
+  "easel.example": "示例：{model}",
   "easel.none": "这种技法不需要图片",
   "easel.none.more": "在面板里写下想要的内容，然后点“开始创作”。",
 

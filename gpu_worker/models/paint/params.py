@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 from pydantic.json_schema import SkipJsonSchema
 
-from gpu_worker.models.paint.styles import TITLE, Style
+from gpu_worker.models.paint.styles import COLORS, TITLE, Style
 from shared.contract import ImageSource
 
 SMALLEST, LARGEST = 64, 2048
@@ -48,6 +48,7 @@ class PaintParams(BaseModel):
         json_schema_extra={
             "x-title-zh": "风格",
             "x-enum-titles": {str(style): TITLE[style].model_dump() for style in TITLE},
+            "x-enum-colors": {str(style): list(COLORS[style]) for style in COLORS},
         },
     )
     blend: dict[StyleName, Share] = Field(

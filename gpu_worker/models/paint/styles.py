@@ -41,6 +41,32 @@ class Style(StrEnum):
     PAPER_CUTOUT = "paper-cutout"
 
 
+COLORS: Mapping[Style, tuple[str, str, str]] = {
+    Style.IMPRESSIONIST: ("#e0b34b", "#aeb1c0", "#9f8472"),
+    Style.STARRY_NIGHT: ("#d6c86b", "#5391ba", "#274a71"),
+    Style.SKY_AND_HONEY: ("#99b8c1", "#daa83e", "#9c896b"),
+    Style.FAUVE_OILS: ("#c5a06f", "#ca8131", "#986e5c"),
+    Style.PALETTE_KNIFE: ("#a88059", "#718097", "#6d503c"),
+    Style.BURNT_SIENNA: ("#c57046", "#835246", "#201f28"),
+    Style.CRIMSON_OILS: ("#ad2014", "#6f1919", "#1c0a23"),
+    Style.BOLD_PRIMARIES: ("#e8c11c", "#b07933", "#183e91"),
+    Style.SOFT_NOCTURNE: ("#d2b996", "#585a53", "#2c3233"),
+    Style.MISTY_PASTEL: ("#e0ccbc", "#a1bec9", "#54808f"),
+    Style.NIGHT_CRAYON: ("#a17e25", "#876358", "#3962a5"),
+    Style.COLORED_PENCIL: ("#f8ec63", "#e27ea8", "#74a9b8"),
+    Style.INK_WASH: ("#c2d0cd", "#dcb37d", "#1d1a1e"),
+    Style.PEN_AND_GOLD: ("#cbccb8", "#e7b44c", "#977749"),
+    Style.CHARCOAL_MODERNIST: ("#c1bfaf", "#6f81ae", "#842617"),
+    Style.STAINED_GLASS: ("#cdd6e2", "#e6c088", "#8e7e74"),
+    Style.VINTAGE_POSTER: ("#edbc50", "#a4c3df", "#8c2127"),
+    Style.TROPICAL_LITHOGRAPH: ("#b8a86a", "#a9a928", "#2a646c"),
+    Style.BLUE_WOODBLOCK: ("#d2c8a4", "#94b0a6", "#223752"),
+    Style.WOOD_ENGRAVING: ("#d3c481", "#a28558", "#947044"),
+    Style.YELLOW_LINOCUT: ("#cacdc6", "#dac785", "#e9c61b"),
+    Style.PAPER_CUTOUT: ("#e6caa1", "#a7bfd5", "#e38f86"),
+}
+"""The three main colours that each style gave a photograph, for those who choose by eye."""
+
 ROW: Mapping[Style, int] = {
     Style.SKY_AND_HONEY: 0,
     Style.YELLOW_LINOCUT: 1,

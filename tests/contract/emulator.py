@@ -1,0 +1,120 @@
+"""ministack, an emulator of AWS: in a venv of its own, on the loopback interface only.
+
+It authenticates nobody unless asked, and it can run code. So it is bound to 127.0.0.1
+(`BIND_HOST`; `HOST` is ignored), without Lambda, on a free port, with a secret of its own, and
+whoever starts it here checks where it listens.
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import requests
+
+VERSION = "1.5.33"
+VENV = Path(__file__).parents[2] / ".cache" / "ministack"
+SERVICES = "dynamodb,dynamodbstreams,iam,s3,secretsmanager,sns,sqs,sts"
+START_SECONDS = 60
+LISTENING = "0A"
+
+
+@dataclass(frozen=True)
+class Emulator:
+    """Where it is."""
+
+    endpoint: str
+    port: int
+
+
+def install() -> Path:
+    """The program; installed at first use, whole or not at all."""
+    program = VENV / "bin" / "ministack"
+    marker = VENV / f".installed-{VERSION}"
+    if not marker.exists():
+        subprocess.run([sys.executable, "-m", "venv", "--clear", VENV], check=True)
+        python = VENV / "bin" / "python"
+        wanted = f"ministack=={VERSION}"
+        subprocess.run([python, "-m", "pip", "install", "--quiet", wanted], check=True)
+        marker.touch()
+    return program
+
+
+@contextmanager
+def emulator(folder: Path, credentials: Mapping[str, str]) -> Iterator[Emulator]:
+    """A running emulator, gone when the block ends."""
+    port = _free_port()
+    with (folder / "ministack.log").open("wb") as log:
+        process = subprocess.Popen(
+            [install()],
+            env=_environment(folder, port, credentials),
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        endpoint = f"http://127.0.0.1:{port}"
+        _await_ready(process, endpoint, folder / "ministack.log")
+        yield Emulator(endpoint, port)
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def listening_addresses(port: int) -> set[str]:
+    """The local addresses on which somebody on this machine listens at that port."""
+    rows = Path("/proc/net/tcp").read_text().splitlines()[1:]
+    rows += Path("/proc/net/tcp6").read_text().splitlines()[1:]
+    sockets = [(row.split()[1].split(":"), row.split()[3]) for row in rows]
+    return {
+        _address(address)
+        for (address, hex_port), state in sockets
+        if state == LISTENING and int(hex_port, 16) == port
+    }
+
+
+def _address(text: str) -> str:
+    if len(text) > 8:
+        return f"IPv6 {text}"
+    return socket.inet_ntoa(bytes.fromhex(text)[::-1])
+
+
+def _environment(folder: Path, port: int, credentials: Mapping[str, str]) -> dict[str, str]:
+    return {
+        **credentials,
+        "PATH": os.environ["PATH"],
+        "HOME": str(folder),
+        "TMPDIR": str(folder),
+        "STATE_DIR": str(folder),
+        "S3_DATA_DIR": str(folder),
+        "BIND_HOST": "127.0.0.1",
+        "GATEWAY_PORT": str(port),
+        "SERVICES": SERVICES,
+        "AUTH": "true",
+        "LOG_LEVEL": "WARNING",
+    }
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _await_ready(process: subprocess.Popen[bytes], endpoint: str, log: Path) -> None:
+    give_up = time.monotonic() + START_SECONDS
+    while time.monotonic() < give_up and process.poll() is None:
+        try:
+            requests.get(f"{endpoint}/_ministack/health", timeout=5).raise_for_status()
+        except requests.RequestException:
+            time.sleep(0.1)
+        else:
+            return
+    raise RuntimeError(f"ministack did not start:\n{log.read_text()}")

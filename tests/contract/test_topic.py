@@ -1,0 +1,60 @@
+"""The promises of `shared.ports.Topic`: what is published reaches who listens."""
+
+import json
+from typing import Any
+
+import pytest
+
+from shared.contract import Event
+from shared.embedded.topic import FileTopic
+from tests.contract.resources import queue_arn
+from tests.contract.worlds import NOW, World
+
+ENDED = Event(type="job.succeeded", timestamp=NOW, data={"id": "job-1", "title": '星 "夜"'})
+
+
+def listen(world: World, **subscription: str) -> None:
+    """Subscribe the bulk queue, as a studio's own program would."""
+    if not world.clients:
+        return
+    target = queue_arn(world.clients, world.system.settings.queues["standard-bulk"])
+    world.clients.call(
+        "sns",
+        "subscribe",
+        TopicArn=world.system.settings.topic,
+        Protocol="sqs",
+        Endpoint=target,
+        Attributes={"RawMessageDelivery": "true", **subscription},
+    )
+
+
+def heard(world: World) -> list[Any]:
+    """Every message so far, as it was sent."""
+    topic = world.system.topic
+    if isinstance(topic, FileTopic):
+        return [json.loads(line) for line in topic.path.read_text().splitlines()]
+    letters = world.system.queue("standard-bulk").receive(10, 60, wait=1)
+    return [json.loads(letter.body) for letter in letters]
+
+
+def test_an_event_is_told_whole(world: World) -> None:
+    listen(world)
+    world.system.topic.publish("event-1", ENDED)
+    (message,) = heard(world)
+    assert message["id"] == "event-1"
+    assert Event.model_validate(message["event"]) == ENDED
+
+
+@pytest.mark.parametrize(
+    "world", ["moto", pytest.param("ministack", marks=pytest.mark.slow)], indirect=True
+)
+def test_a_listener_may_choose_by_type_and_tenant(world: World) -> None:
+    listen(world, FilterPolicy=json.dumps({"type": ["job.failed"], "tenant": ["ada"]}))
+    for event_id, kind, tenant in (
+        ("e1", "job.succeeded", "ada"),
+        ("e2", "job.failed", "eve"),
+        ("e3", "job.failed", "ada"),
+    ):
+        event = ENDED.model_copy(update={"type": kind, "data": {"tenant": tenant}})
+        world.system.topic.publish(event_id, event)
+    assert [message["id"] for message in heard(world)] == ["e3"]

@@ -1,0 +1,199 @@
+"""What `sam build` makes of the template: small, compiled, whole, and at work on its own."""
+
+import io
+import json
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared.aws.clients import Clients
+from shared.settings import Settings, environment
+from tests.cloudformation import TEMPLATE, resources
+from tests.contract.conftest import CREDENTIALS
+from tests.contract.emulator import emulator
+from tests.contract.resources import deploy
+from tests.sam import ROOT, RUNTIME, run, runtime_python, tool
+
+pytestmark = pytest.mark.slow
+
+FUNCTIONS = tuple(resources("AWS::Serverless::Function"))
+MAX_BYTES = 25 * 2**20
+LAYER = "SharedLayer"
+HOW_SAM_SEES_IT = """
+import json, sys
+from samcli.yamlhelper import yaml_parse
+from samtranslator.parser.parser import Parser
+from samtranslator.translator.translator import Translator
+template = yaml_parse(open(sys.argv[1]).read())
+template["Globals"]["Function"]["CodeUri"] = "s3://bucket/key"
+template["Resources"]["SharedLayer"]["Properties"]["ContentUri"] = "s3://bucket/key"
+given = {"AllowedOrigins": "https://a.example,https://b.example", "JwtIssuer": "https://i.example",
+         "JwtAudience": "a,b"}
+print(json.dumps(Translator({}, Parser()).translate(template, given)))
+"""
+
+
+@dataclass(frozen=True)
+class Built:
+    """The build, and the interpreter that it was made for."""
+
+    folder: Path
+    python: Path
+
+    def call(self, function: str, event: str, settings: Settings) -> dict[str, Any]:
+        """Import the function's handler from its artifact and give it an event of `events/`."""
+        handler = resources("AWS::Serverless::Function")[function]["Handler"]
+        alone = [self.python, "-I", "-S", "-B", ROOT / "tests" / "runtime.py"]
+        arguments = [self.folder / function, self.folder / LAYER, handler]
+        ran = subprocess.run(
+            [*alone, *arguments, ROOT / "events" / f"{event}.json"],
+            cwd=self.folder,
+            env=environment(settings),
+            capture_output=True,
+            text=True,
+        )
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+        told: dict[str, Any] = json.loads(ran.stdout.splitlines()[-1])
+        assert (told["strays"], told["uncompiled"]) == ([], [])
+        return told
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    python, folder = runtime_python(), tmp_path_factory.mktemp("built")
+    if python == Path(sys.executable):
+        told = f"NO python{RUNTIME} HERE: the artifacts were built and tried with {python} instead"
+        print(f"\n{told}", file=sys.__stderr__)
+    ran = run(tool("sam"), "build", "--build-dir", folder, LAMBDA_PYTHON=str(python))
+    assert ran.returncode == 0, ran.stdout
+    return Built(folder, python)
+
+
+def packed(*folders: Path) -> int:
+    """The bytes of these folders, zipped."""
+    written = io.BytesIO()
+    with zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED) as archive:
+        for folder in folders:
+            for path in folder.rglob("*"):
+                archive.write(path, path.relative_to(folder.parent))
+    return len(written.getvalue())
+
+
+# --- The template ---------------------------------------------------------------------------------
+
+
+def test_cfn_lint_has_nothing_to_say() -> None:
+    ran = run(tool("cfn-lint"), TEMPLATE)
+    assert (ran.stdout, ran.returncode) == ("", 0)
+
+
+def test_sam_finds_the_template_valid() -> None:
+    ran = run(tool("sam"), "validate", "--lint")
+    assert ran.returncode == 0, ran.stdout
+
+
+def test_sam_keeps_lists_as_lists() -> None:
+    """It resolves a reference to a list into one string, where it can: here it must not."""
+    ran = run(tool("python"), "-c", HOW_SAM_SEES_IT, TEMPLATE)
+    body = json.loads(ran.stdout.splitlines()[-1])["Resources"]["HttpApi"]["Properties"]["Body"]
+    by_jwt, by_key = body["components"]["securitySchemes"]["caller"]["Fn::If"][1:]
+    jwt = by_jwt["x-amazon-apigateway-authorizer"]["jwtConfiguration"]
+    assert list(body["x-amazon-apigateway-cors"]["allowOrigins"]) == ["Fn::Split"]
+    assert list(jwt["audience"]) == ["Fn::Split"]
+    assert by_key["x-amazon-apigateway-authorizer"]["enableSimpleResponses"] is True
+
+
+# --- The artifacts --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_function_and_its_layer_are_small(built: Built, function: str) -> None:
+    assert packed(built.folder / function, built.folder / LAYER) <= MAX_BYTES
+
+
+@pytest.mark.parametrize("artifact", [*FUNCTIONS, LAYER])
+def test_every_module_is_compiled(built: Built, artifact: str) -> None:
+    modules = list((built.folder / artifact).rglob("*.py"))
+    compiled = [
+        path for path in modules if list(path.parent.glob(f"__pycache__/{path.stem}.*.pyc"))
+    ]
+    assert modules
+    assert compiled == modules
+
+
+@pytest.mark.parametrize("artifact", [*FUNCTIONS, LAYER])
+def test_nothing_of_the_worker_is_in_it(built: Built, artifact: str) -> None:
+    names = {path.name for path in (built.folder / artifact).rglob("*")}
+    assert not names & {"torch", "numpy", "gpu_worker", "local", "boto3", "tests"}
+
+
+@pytest.mark.parametrize(
+    ("function", "event", "expected"),
+    [
+        ("AuthorizeFunction", "authorizer_unknown_key", {"isAuthorized": False}),
+        ("IngestFunction", "s3_drop_names", {"batchItemFailures": []}),
+        ("NotifyFunction", "dynamodb_ended_jobs", {"batchItemFailures": []}),
+        ("DeliverFunction", "sqs_deliveries", {"batchItemFailures": []}),
+        ("SweepFunction", "schedule_minute", {"settled": 0, "failed": 0}),
+    ],
+)
+def test_a_handler_works_from_its_artifact(
+    built: Built, tmp_path: Path, function: str, event: str, expected: dict[str, Any]
+) -> None:
+    told = built.call(function, event, Settings(data=tmp_path))
+    assert told["answer"] == expected
+
+
+def test_the_api_works_from_its_artifact(built: Built, tmp_path: Path) -> None:
+    here = Settings(data=tmp_path)
+    models = built.call("ApiFunction", "http_get_models", here)["answer"]
+    assert "paint" in {model["name"] for model in json.loads(models["body"])["items"]}
+    assert built.call("ApiFunction", "http_health", here)["answer"]["statusCode"] == 200
+    assert built.call("ApiFunction", "http_post_job", here)["answer"]["statusCode"] == 202
+
+
+def test_the_page_is_served_from_its_artifact(built: Built, tmp_path: Path) -> None:
+    page = built.call("StudioFunction", "studio_page", Settings(data=tmp_path))["answer"]
+    assert page["statusCode"] == 200
+    assert "<!doctype html>" in page["body"].lower()
+
+
+# --- The artifacts, with the SDK that is in the layer ---------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """A stack's resources on an emulator."""
+    with (
+        emulator(tmp_path_factory.mktemp("ministack"), CREDENTIALS) as running,
+        pytest.MonkeyPatch.context() as m,
+    ):
+        for name, value in CREDENTIALS.items():
+            m.setenv(name, value)
+        yield deploy(Clients(running.endpoint), "atelier")
+
+
+def test_the_artifacts_work_with_aws(built: Built, cloud: Settings) -> None:
+    """One story, since a process takes a second: a drop and a job are taken and can be seen."""
+    health = built.call("ApiFunction", "http_health", cloud)["answer"]
+    assert json.loads(health["body"]) == {"ready": True, "reasons": []}
+    assert built.call("ApiFunction", "http_post_job", cloud)["answer"]["statusCode"] == 202
+    drops = built.call("IngestFunction", "s3_drop_names", cloud)["answer"]
+    assert drops == {"batchItemFailures": []}
+    batch = built.call("ApiFunction", "http_list_batch", cloud)["answer"]
+    assert len(json.loads(batch["body"])["items"]) == 4
+    ticket = built.call("ApiFunction", "http_post_upload", cloud)["answer"]
+    assert ticket["statusCode"] == 201
+    for function, event in (
+        ("AuthorizeFunction", "authorizer_unknown_key"),
+        ("NotifyFunction", "dynamodb_ended_jobs"),
+        ("DeliverFunction", "sqs_deliveries"),
+        ("SweepFunction", "schedule_minute"),
+    ):
+        built.call(function, event, cloud)

@@ -1,0 +1,327 @@
+"""Each function's role allows what the function calls, and nothing that it does not.
+
+The events are replayed against moto, every call to AWS is written down, and the calls are held
+against the policies of `template.yaml`. Moto itself would allow anything.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import pytest
+from moto import mock_aws
+
+from functions.api.handler import handler as api
+from functions.authorize.handler import handler as authorize
+from functions.deliver.handler import handler as deliver
+from functions.ingest.handler import handler as ingest
+from functions.notify.handler import handler as notify
+from functions.sweep.handler import handler as sweep
+from gpu_worker.drain import Drain
+from gpu_worker.registry import Registry
+from gpu_worker.worker import Worker
+from shared.aws import cloud
+from shared.aws.clients import Clients
+from shared.aws.table import DynamoTable
+from shared.bootstrap import connect, disconnect
+from shared.contract import Status
+from shared.message import job_message
+from shared.records import DropSource
+from shared.settings import Settings, environment
+from shared.system import System
+from tests.cloudformation import Statement, queue_name, resources, statements
+from tests.conftest import OWN_MODELS
+from tests.contract.conftest import CREDENTIALS
+from tests.contract.resources import deploy
+from tests.receiver import LOOPBACK, Reply, receiving
+from tests.scenes import (
+    JOB,
+    TENANT,
+    UPLOAD,
+    put_awaiting,
+    put_delivery,
+    put_job,
+    put_key,
+    put_upload,
+    read_event,
+    stored,
+)
+
+Need = tuple[str, str]
+"""An action, and on what, in the words of `tests.cloudformation`."""
+
+LAMBDAS_OWN = {
+    "logs:CreateLogStream",
+    "logs:PutLogEvents",
+    "sqs:ReceiveMessage",
+    "sqs:DeleteMessage",
+    "sqs:ChangeMessageVisibility",
+    "sqs:GetQueueAttributes",
+    "dynamodb:DescribeStream",
+    "dynamodb:GetRecords",
+    "dynamodb:GetShardIterator",
+    "dynamodb:ListStreams",
+}
+"""What Lambda does in a function's name before and after it runs."""
+
+
+@dataclass
+class Notebook:
+    """Writes down what the role of a call would have to allow."""
+
+    made: Settings
+    needs: set[Need] = field(default_factory=set)
+
+    def write(self, params: dict[str, Any], model: Any, **_: Any) -> None:
+        service = str(model.service_model.service_name)
+        self.needs |= getattr(self, f"_{service}")(str(model.name), params)
+
+    def _dynamodb(self, operation: str, params: Mapping[str, Any]) -> set[Need]:
+        index = f"/index/{params['IndexName']}" if "IndexName" in params else ""
+        return {(f"dynamodb:{operation}", f"Table.Arn{index}")}
+
+    def _s3(self, operation: str, params: Mapping[str, Any]) -> set[Need]:
+        bucket = self._bucket(params["Bucket"])
+        match operation:
+            case "GetObject" | "HeadObject":
+                return read(bucket, params["Key"])
+            case "CopyObject":
+                source = params["CopySource"]
+                written = ("s3:PutObject", f"{bucket}/{params['Key']}")
+                return {written} | read(self._bucket(source["Bucket"]), source["Key"])
+            case "ListObjectsV2":
+                return {("s3:ListBucket", bucket)}
+        return {(f"s3:{operation}", f"{bucket}/{params['Key']}")}
+
+    def _bucket(self, name: str) -> str:
+        return "InboxBucket.Arn" if name == self.made.inbox_bucket else "ArtworksBucket.Arn"
+
+    def _sqs(self, operation: str, params: Mapping[str, Any]) -> set[Need]:
+        names = {url: name for name, url in self.made.queues.items()}
+        return {(f"sqs:{operation}", QUEUES[names[params["QueueUrl"]]])}
+
+    def _sns(self, operation: str, params: Mapping[str, Any]) -> set[Need]:
+        return {(f"sns:{operation}", "EventsTopic")}
+
+    def _secretsmanager(self, operation: str, params: Mapping[str, Any]) -> set[Need]:
+        return {(f"secretsmanager:{operation}", "MasterSecret")}
+
+
+QUEUES = {queue_name(logical): f"{logical}.Arn" for logical in resources("AWS::SQS::Queue")}
+
+
+def read(bucket: str, key: str) -> set[Need]:
+    """Who may not list a bucket is told "forbidden" of a key that is not there."""
+    return {("s3:GetObject", f"{bucket}/{key}"), ("s3:ListBucket", bucket)}
+
+
+# --- What each function is put through ------------------------------------------------------------
+
+PAST = datetime.now(UTC) - timedelta(days=2)
+DROP = DropSource(batch="autumn show", name="a fox.jpg")
+DROP_KEY = f"drops/{TENANT}/autumn show/a fox.jpg"
+OWN = "01k9q4w8e7r6t5y4z3x2v1b0m"
+
+
+def worker(system: System) -> Worker:
+    return Worker(system, Registry(OWN_MODELS, "cpu"), Drain(60))
+
+
+def made(system: System, **fields: Any) -> None:
+    """A job that a worker has made; its end is yet to be told."""
+    job = put_job(system, **fields)
+    system.lane(job.pool, job.lane).send(job_message(job.id), job.tenant)
+    worker(system).once()
+
+
+def before_api(system: System) -> None:
+    put_upload(system, starts=None)
+    made(system, uploads=(UPLOAD,), drop=DROP)
+    put_delivery(system)
+
+
+def through_the_api(_: System) -> None:
+    first = ("http_post_job", "http_post_upload", "http_health", "http_list_jobs")
+    looks = ("http_list_batch", "http_get_job", "http_get_artwork", "http_get_manifest")
+    last = ("http_list_deliveries", "http_redeliver", "http_delete_job")
+    for name in (*first, *looks, *last):
+        assert api(read_event(name), None)["statusCode"] < 400, name
+
+
+def before_authorize(system: System) -> None:
+    put_key(system)
+
+
+def through_authorize(_: System) -> None:
+    assert authorize(read_event("authorizer_good_key"), None)["isAuthorized"]
+
+
+def before_ingest(system: System) -> None:
+    put_upload(system)
+    put_awaiting(system)
+
+
+def through_ingest(_: System) -> None:
+    for name in ("s3_upload", "s3_drop_names"):
+        assert ingest(read_event(name), None) == {"batchItemFailures": []}
+
+
+def before_notify(system: System) -> None:
+    made(system, drop=DROP, webhook="https://example.com/")
+
+
+def through_notify(system: System) -> None:
+    assert notify(read_event("dynamodb_ended_jobs"), None) == {"batchItemFailures": []}
+    assert not stored(system).announce
+
+
+def nothing(_: System) -> None:
+    pass
+
+
+def through_deliver(system: System) -> None:
+    with receiving(Reply(500)) as receiver:
+        put_delivery(system, JOB, url=receiver.url())
+        assert deliver(read_event("sqs_deliveries"), None) == {"batchItemFailures": []}
+
+
+def before_sweep(system: System) -> None:
+    """A record of each kind that can be due."""
+    made(system, drop=DROP, webhook="https://example.com/")
+    told = stored(system).model_copy(update={"wake_at": PAST})
+    system.table.put(told)
+    put_job(system, f"{OWN}0", wake_at=PAST)
+    put_job(system, f"{OWN}1", wake_at=PAST, lane="bulk")
+    put_awaiting(system, f"{OWN}2", wake_at=PAST)
+    put_upload(system, starts=f"{OWN}2")
+    other = DropSource(batch="autumn show", name="another.jpg")
+    put_job(system, f"{OWN}3", wake_at=PAST, deleted=True, drop=other, artworks=told.artworks)
+    put_upload(system, f"{OWN}4", jobs=(), starts=None, expires_at=PAST, due_at=PAST)
+    put_delivery(system, next_try_at=PAST)
+    system.artworks.put(f"{TENANT}/{OWN}3/late.png", b"0", "image/png")
+
+
+def through_sweep(system: System) -> None:
+    assert sweep(read_event("schedule_minute"), None)["failed"] == 0
+    assert not stored(system).announce
+
+
+def before_work(system: System) -> None:
+    """Two jobs whose pictures have gone, and one that needs none."""
+    put_upload(system)
+    jobs = (
+        put_job(system, f"{OWN}0", input={"image": {"upload": UPLOAD}}),
+        put_job(system, f"{OWN}1", lane="bulk", drop=DROP, input={"image": {"drop": DROP_KEY}}),
+        put_job(system, f"{OWN}2", lane="bulk"),
+    )
+    for job in jobs:
+        system.lane(job.pool, job.lane).send(job_message(job.id), job.tenant)
+
+
+def through_work(system: System) -> None:
+    hand = worker(connect())
+    for _ in range(3):
+        hand.once()
+    assert stored(system, f"{OWN}2").status is Status.SUCCEEDED
+
+
+@dataclass(frozen=True)
+class Story:
+    """What is there before, what is done, and for whom."""
+
+    role: str
+    before: Callable[[System], None]
+    through: Callable[[System], None]
+
+
+STORIES = (
+    Story("ApiRole", before_api, through_the_api),
+    Story("AuthorizeRole", before_authorize, through_authorize),
+    Story("IngestRole", before_ingest, through_ingest),
+    Story("NotifyRole", before_notify, through_notify),
+    Story("DeliverRole", nothing, through_deliver),
+    Story("SweepRole", before_sweep, through_sweep),
+    Story("WorkerPolicy", before_work, through_work),
+)
+SIGNED: dict[str, set[Need]] = {
+    "ApiRole": {
+        ("s3:PutObject", "InboxBucket.Arn/uploads/tenant/id"),
+        ("s3:GetObject", "ArtworksBucket.Arn/tenant/job/0-digest.png"),
+    }
+}
+"""What is not called but signed, for somebody else to call."""
+
+
+@pytest.fixture(scope="module", params=STORIES, ids=lambda story: story.role)
+def story(request: pytest.FixtureRequest) -> Story:
+    told: Story = request.param
+    return told
+
+
+@pytest.fixture(scope="module")
+def needs(story: Story, catalogue_file: Path) -> set[Need]:
+    """Everything that the role would have been asked for."""
+    more = {"catalogue": catalogue_file, "models": OWN_MODELS, "device": "cpu"}
+    more |= {"default_model": "plain", "allow_networks": LOOPBACK}
+    with mock_aws(), pytest.MonkeyPatch.context() as patch:
+        for name, value in CREDENTIALS.items():
+            patch.setenv(name, value)
+        chosen = stack(Clients()).model_copy(update=more)
+        for name, value in environment(chosen).items():
+            patch.setenv(name, value)
+        return SIGNED.get(story.role, set()) | replayed(story, cloud(chosen))
+
+
+def stack(clients: Clients) -> Settings:
+    """The resources of the contract's tests, and every queue of the template."""
+    made = deploy(clients, "atelier")
+    missing = {queue_name(name) for name in resources("AWS::SQS::Queue")} - set(made.queues)
+    urls = {
+        name: clients.call("sqs", "create_queue", QueueName=name)["QueueUrl"] for name in missing
+    }
+    return made.model_copy(update={"queues": made.queues | urls})
+
+
+def replayed(story: Story, behind_the_scenes: System) -> set[Need]:
+    story.before(behind_the_scenes)
+    disconnect()
+    table, notebook = connect().table, Notebook(behind_the_scenes.settings)
+    assert isinstance(table, DynamoTable)
+    table.clients.session().register("provide-client-params.*.*", notebook.write)
+    story.through(behind_the_scenes)
+    return notebook.needs
+
+
+def test_a_role_allows_what_is_called(story: Story, needs: set[Need]) -> None:
+    refused = {need for need in needs if not any(allows(one, need) for one in policy(story.role))}
+    assert refused == set()
+
+
+def test_a_role_allows_nothing_that_is_not_called(story: Story, needs: set[Need]) -> None:
+    unused = {
+        (action, resource)
+        for one in policy(story.role)
+        for action in set(one.actions) - LAMBDAS_OWN
+        for resource in one.resources
+        if not any(fits((action, resource), need) for need in needs)
+    }
+    assert unused - SPARE == set()
+
+
+def policy(role: str) -> list[Statement]:
+    return [one for one in statements(role) if "sts:AssumeRole" not in one.actions]
+
+
+def allows(one: Statement, need: Need) -> bool:
+    return any(fits((action, on), need) for action in one.actions for on in one.resources)
+
+
+def fits(granted: Need, need: Need) -> bool:
+    return granted[0] == need[0] and fnmatchcase(need[1], granted[1])
+
+
+SPARE = {("sqs:SendMessage", "AnnouncementsDeadQueue.Arn")}
+"""Lambda sends there what `notify` could not take."""

@@ -1,0 +1,60 @@
+"""AWS's own tools, in a venv of their own: installed at first use, whole or not at all."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+VENV = ROOT / ".cache" / "sam"
+PINS = ("aws-sam-cli==1.170.0", "cfn-lint==1.58.0")
+RUNTIME = "3.12"
+"""The Python that the template names."""
+
+
+def tool(name: str) -> Path:
+    """`sam`, `cfn-lint`, or the `python` that has both."""
+    marker = VENV / f".installed-{'-'.join(PINS)}"
+    if not marker.exists():
+        subprocess.run([sys.executable, "-m", "venv", "--clear", VENV], check=True)
+        pip = [VENV / "bin" / "python", "-m", "pip", "--disable-pip-version-check"]
+        subprocess.run([*pip, "install", "--quiet", *PINS], check=True)
+        marker.touch()
+    return VENV / "bin" / name
+
+
+def run(*command: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """A tool's run in the checkout, telling AWS nothing; what it printed is in one piece."""
+    quiet = {"SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": "eu-central-1", **environment}
+    # make hands its own settings down to the make that SAM calls
+    kept = {
+        name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS")
+    }
+    return subprocess.run(
+        command,
+        cwd=ROOT,
+        env=kept | quiet,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def runtime_python() -> Path:
+    """The runtime's interpreter if this machine has one, else the one that runs the tests."""
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    found = shutil.which(f"python{RUNTIME}")
+    candidates = [os.environ.get("LAMBDA_PYTHON"), found, *_newest_first(pyenv / "versions")]
+    return next((Path(one) for one in candidates if one and _is_it(one)), Path(sys.executable))
+
+
+def _newest_first(versions: Path) -> list[Path]:
+    return sorted(versions.glob(f"{RUNTIME}.*/bin/python"), reverse=True)
+
+
+def _is_it(python: str | Path) -> bool:
+    """Whether it starts (pyenv's stand-ins may not), is that version, and has pip."""
+    asked = "import pip, sys; print('%d.%d' % sys.version_info[:2])"
+    ran = subprocess.run([python, "-c", asked], capture_output=True, text=True)
+    return ran.stdout.strip() == RUNTIME
