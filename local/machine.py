@@ -1,5 +1,6 @@
 """One machine's system: its settings, its address and the programs that it consists of."""
 
+import os
 import socket
 import subprocess
 import sys
@@ -18,6 +19,8 @@ FRONT_PATIENCE = 6.0
 PUMP_PATIENCE = 6.0
 WORKER_SPARE = 10.0
 BACKLOG = 1024
+VISIBILITY = 10.0
+"""Seconds. Workers here are seen to by their supervisor: a job need not wait long for another."""
 FEW_ARENAS = {"MALLOC_ARENA_MAX": "2"}
 """glibc otherwise keeps memory apart for each of a process's many threads."""
 
@@ -75,8 +78,8 @@ def listen(host: str, port: int) -> socket.socket:
 def configure(options: Options, data: Path, port: int) -> Settings:
     """The settings of every process: what the environment says, and what the user chose."""
     given = settings()
-    named = "public_url" in given.model_fields_set
-    public_url = given.public_url if named else f"http://{address(options.host)}:{port}"
+    chosen_by_user = given.model_fields_set.__contains__
+    public_url = given.public_url if chosen_by_user("public_url") else f"http://{address(options.host)}:{port}"
     alone = is_loopback(options.host) and is_loopback(urlsplit(public_url).hostname or "")
     chosen = given.model_copy(
         update={
@@ -84,6 +87,8 @@ def configure(options: Options, data: Path, port: int) -> Settings:
             "public_url": public_url.rstrip("/"),
             "keys_required": not alone,
             "models": options.models or given.models,
+            "visibility": given.visibility if chosen_by_user("visibility") else VISIBILITY,
+            "threads": given.threads or max(1, (os.cpu_count() or 1) // max(1, options.workers)),
         }
     )
     if not alone and not has_keys(chosen):

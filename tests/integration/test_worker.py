@@ -278,3 +278,20 @@ def test_a_job_reads_its_own_tenants_bytes_only(system: System) -> None:
         error = current(system, written).error
         assert error is not None
         assert error.code == "input_missing"
+
+
+def test_a_worker_whose_supervisor_is_gone_hands_back_and_ends(
+    system: System, chosen: Settings
+) -> None:
+    job = submit(system, "local", request(params={"seconds": 60, "steps": 600}))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gpu_worker", "run"],
+        env=environment(chosen),
+        stdin=subprocess.PIPE,
+    )
+    until(system, job, lambda job: job.status is Status.RUNNING)
+    assert process.stdin is not None
+    process.stdin.close()
+    assert process.wait(10) == 0
+    back = current(system, job)
+    assert (back.holder, back.tries) == (None, 0)

@@ -21,6 +21,7 @@ def _no_null(schema: dict[str, Any]) -> None:
     """What is left out is left out, never null."""
     schema.pop("default", None)
     schema["x-title-zh"] = "风格图片"
+    schema["x-description-zh"] = "任意一张图片：用它的色彩与笔触代替列出的风格。"
 
 
 class PaintInput(BaseModel):
@@ -55,7 +56,10 @@ class PaintParams(BaseModel):
         default_factory=dict,
         title="Blend",
         description="Several styles at once, each with its share; given, it replaces `style`.",
-        json_schema_extra={"x-title-zh": "风格混合"},
+        json_schema_extra={
+            "x-title-zh": "风格混合",
+            "x-description-zh": "同时使用多种风格，各占一份；填写后取代“风格”。",
+        },
     )
     strength: float = Field(
         default=1.0,
@@ -64,7 +68,10 @@ class PaintParams(BaseModel):
         title="Strength",
         description="0 is the photograph, 1 the painting. In between the brushwork comes first and"
         " the palette follows.",
-        json_schema_extra={"x-title-zh": "强度"},
+        json_schema_extra={
+            "x-title-zh": "强度",
+            "x-description-zh": "0 是照片本身，1 是完整的画作；两者之间先出现笔触，色彩随后跟上。",
+        },
     )
     size: int = Field(
         default=1024,
@@ -72,7 +79,10 @@ class PaintParams(BaseModel):
         le=LARGEST,
         title="Size",
         description="The longer side in pixels; a smaller photograph keeps its own size.",
-        json_schema_extra={"x-title-zh": "尺寸"},
+        json_schema_extra={
+            "x-title-zh": "尺寸",
+            "x-description-zh": "长边的像素数；较小的照片保持原有尺寸。",
+        },
     )
     brush: float = Field(
         default=1.0,
@@ -80,13 +90,19 @@ class PaintParams(BaseModel):
         le=4,
         title="Brush",
         description="How broad the strokes are, relative to the whole picture.",
-        json_schema_extra={"x-title-zh": "笔触宽度"},
+        json_schema_extra={
+            "x-title-zh": "笔触宽度",
+            "x-description-zh": "笔触相对于整幅画面的宽度。",
+        },
     )
     keep_colors: bool = Field(
         default=False,
         title="Keep colours",
         description="The brushwork of the style in the colours of the photograph.",
-        json_schema_extra={"x-title-zh": "保留原色"},
+        json_schema_extra={
+            "x-title-zh": "保留原色",
+            "x-description-zh": "保留照片的色彩，只用该风格的笔触。",
+        },
     )
 
     variation: float = Field(
@@ -96,7 +112,11 @@ class PaintParams(BaseModel):
         title="Variation",
         description="How far each artwork of a job wanders towards styles that its seed draws: 0"
         " makes them all alike. A style picture leaves no room for it.",
-        json_schema_extra={"x-title-zh": "变化"},
+        json_schema_extra={
+            "x-title-zh": "变化",
+            "x-description-zh": "各幅作品按种子偏向其他风格的程度；0 表示完全相同。"
+            "使用风格图片时无效。",
+        },
     )
 
     def shares(self) -> dict[Style, float]:

@@ -37,7 +37,10 @@ class Input(BaseModel):
     image: ImageSource = Field(
         title="Picture",
         description="A drawing, a painting, a photograph or a frame of a film.",
-        json_schema_extra={"x-title-zh": "图片"},
+        json_schema_extra={
+            "x-title-zh": "图片",
+            "x-description-zh": "绘画、插画、照片或影片画面。",
+        },
     )
 
 
@@ -50,7 +53,10 @@ class Params(BaseModel):
         default=2,
         title="Scale",
         description="How many times as wide and as high the result is.",
-        json_schema_extra={"x-title-zh": "放大倍数"},
+        json_schema_extra={
+            "x-title-zh": "放大倍数",
+            "x-description-zh": "结果的宽与高是原来的几倍。",
+        },
     )
     strength: float = Field(
         default=1.0,
@@ -58,7 +64,10 @@ class Params(BaseModel):
         le=1.0,
         title="Strength",
         description="How much is redrawn: 1 for drawings, about 0.5 keeps a photograph's texture.",
-        json_schema_extra={"x-title-zh": "重绘强度"},
+        json_schema_extra={
+            "x-title-zh": "重绘强度",
+            "x-description-zh": "重绘的程度：绘画用 1，照片约 0.5 可保留纹理。",
+        },
     )
 
 
