@@ -21,6 +21,8 @@ WORKER_SPARE = 10.0
 BACKLOG = 1024
 VISIBILITY = 10.0
 """Seconds. Workers here are seen to by their supervisor: a job need not wait long for another."""
+DRAIN = 10.0
+"""Seconds that Ctrl-C leaves to a running job: what does not fit goes on at the next start."""
 FEW_ARENAS = {"MALLOC_ARENA_MAX": "2"}
 """glibc otherwise keeps memory apart for each of a process's many threads."""
 
@@ -79,7 +81,11 @@ def configure(options: Options, data: Path, port: int) -> Settings:
     """The settings of every process: what the environment says, and what the user chose."""
     given = settings()
     chosen_by_user = given.model_fields_set.__contains__
-    public_url = given.public_url if chosen_by_user("public_url") else f"http://{address(options.host)}:{port}"
+    public_url = (
+        given.public_url
+        if chosen_by_user("public_url")
+        else f"http://{address(options.host)}:{port}"
+    )
     alone = is_loopback(options.host) and is_loopback(urlsplit(public_url).hostname or "")
     chosen = given.model_copy(
         update={
@@ -88,6 +94,7 @@ def configure(options: Options, data: Path, port: int) -> Settings:
             "keys_required": not alone,
             "models": options.models or given.models,
             "visibility": given.visibility if chosen_by_user("visibility") else VISIBILITY,
+            "drain": given.drain if chosen_by_user("drain") else DRAIN,
             "threads": given.threads or max(1, (os.cpu_count() or 1) // max(1, options.workers)),
         }
     )

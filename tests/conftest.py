@@ -1,6 +1,7 @@
 """What every test shares: a system of its own, and no `ATELIER_` variable from outside."""
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from shared.settings import Settings
 from shared.system import System
 
 OWN_MODELS = ("tests.own_models",)
+
+# Under nohup SIGINT is ignored, and processes that a test starts would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
