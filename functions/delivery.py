@@ -39,12 +39,6 @@ KEPT_TRIES = 50
 GONE = 410
 
 
-class RoundMessage(DeliveryMessage):
-    """Look at this delivery, if it is still at this round."""
-
-    round: int | None = None
-
-
 def first_delivery(system: System, job: JobRecord, event_id: str, event: Event) -> DeliveryRecord:
     """The delivery of a job's end: made once, its bytes never change."""
     made = DeliveryRecord(
@@ -73,12 +67,12 @@ def send(system: System, delivery: DeliveryRecord, wait: timedelta = timedelta()
     """Have the delivery tried after the wait; a wait too long for a message is left to `sweep`."""
     if wait > MAX_DELAY:
         return
-    message = RoundMessage(job=delivery.job, n=delivery.n, round=delivery.round)
+    message = DeliveryMessage(job=delivery.job, n=delivery.n, round=delivery.round)
     delay = math.ceil(wait.total_seconds())
     system.queue(DELIVERIES).send(message.model_dump_json(), delivery.tenant, delay)
 
 
-def deliver(system: System, message: RoundMessage) -> None:
+def deliver(system: System, message: DeliveryMessage) -> None:
     """Try the delivery that a message names, write down what came of it, plan the next try."""
     delivery = _find(system, message.job, message.n)
     if delivery is None or delivery.state != "pending":

@@ -8,7 +8,7 @@ from shared.catalogue import ModelCard
 from shared.contract import Status, UploadJobRequest, UploadRequest, UploadTicket
 from shared.errors import Gone, InvalidRequest, WriteConflict
 from shared.ports import Table
-from shared.records import JobRecord, UploadRecord
+from shared.records import UploadRecord
 from shared.signing import put_expiry
 from shared.system import System
 from shared.uploads import attach
@@ -95,8 +95,3 @@ def _ticket(system: System, upload: UploadRecord) -> UploadTicket:
         expires_at=put_expiry(now),
         job_id=upload.starts,
     )
-
-
-def waiting_job(table: Table, upload: UploadRecord) -> JobRecord | None:
-    """The job that this upload starts."""
-    return table.get(JobRecord, upload.starts) if upload.starts else None

@@ -13,7 +13,6 @@
     │   │   ├── ArtworkNotFound
     │   │   └── DeliveryNotFound
     │   ├── MethodNotAllowed     405
-    │   ├── NotAcceptable        406
     │   ├── Conflict             409
     │   │   ├── IdempotencyMismatch
     │   │   ├── JobEnded
@@ -99,11 +98,6 @@ class DeliveryNotFound(NotFound):
 class MethodNotAllowed(RequestError):
     status = HTTPStatus.METHOD_NOT_ALLOWED
     code = "method_not_allowed"
-
-
-class NotAcceptable(RequestError):
-    status = HTTPStatus.NOT_ACCEPTABLE
-    code = "not_acceptable"
 
 
 class Conflict(RequestError):

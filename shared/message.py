@@ -13,18 +13,14 @@ class JobMessage(BaseModel):
 
 
 class DeliveryMessage(BaseModel):
-    """Look at this job's nth delivery."""
+    """Look at this job's nth delivery, if it is still at this round."""
 
     v: int = MESSAGE_VERSION
     job: str
     n: int
+    round: int | None = None
 
 
 def job_message(job_id: str) -> str:
     """The body of a job's message."""
     return JobMessage(job=job_id).model_dump_json()
-
-
-def delivery_message(job_id: str, n: int) -> str:
-    """The body of a delivery's message."""
-    return DeliveryMessage(job=job_id, n=n).model_dump_json()

@@ -9,8 +9,9 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from functions.delivery import RoundMessage, deliver
+from functions.delivery import deliver
 from shared.bootstrap import connect
+from shared.message import DeliveryMessage
 
 logger = Logger(service="deliver")
 
@@ -33,7 +34,7 @@ def _threads() -> ThreadPoolExecutor:
 
 def _take(record: dict[str, Any]) -> bool:
     try:
-        deliver(connect(), RoundMessage.model_validate_json(record["body"]))
+        deliver(connect(), DeliveryMessage.model_validate_json(record["body"]))
     except Exception:
         logger.exception("no try was recorded", extra={"message_id": record["messageId"]})
         return False

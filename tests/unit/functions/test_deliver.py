@@ -18,7 +18,6 @@ from functions.delivery import (
     JITTER,
     KEPT_TRIES,
     MAX_DELAY,
-    RoundMessage,
     deliver,
     redeliver,
     send,
@@ -26,7 +25,7 @@ from functions.delivery import (
 )
 from shared.embedded.database import Database
 from shared.errors import DeliveryNotFound
-from shared.message import delivery_message
+from shared.message import DeliveryMessage
 from shared.records import DeliveryRecord, JobRecord, Try
 from shared.signing import webhook_secret
 from tests.receiver import Reply, receiving
@@ -61,8 +60,8 @@ def handled(*messages: dict[str, Any] | str) -> list[str]:
     return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
 
-def due(job: JobRecord, round: int = 0) -> RoundMessage:
-    return RoundMessage(job=job.id, n=0, round=round)
+def due(job: JobRecord, round: int = 0) -> DeliveryMessage:
+    return DeliveryMessage(job=job.id, n=0, round=round)
 
 
 def test_the_receiver_can_verify_what_it_gets(stage: Stage) -> None:
@@ -232,7 +231,7 @@ def test_a_message_of_another_round_does_nothing(stage: Stage) -> None:
         deliver(stage.system, due(job, 0))
         deliver(stage.system, due(job, 2))
         assert len(receiver.requests) == 1
-        deliver(stage.system, RoundMessage.model_validate_json(delivery_message(job.id, 0)))
+        deliver(stage.system, DeliveryMessage(job=job.id, n=0))
     assert len(receiver.requests) == 2  # one without a round means the present one
 
 

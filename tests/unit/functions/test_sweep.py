@@ -9,12 +9,13 @@ import pytest
 
 from functions.announcing import announce
 from functions.deletion import GRACE, delete_job
-from functions.delivery import MAX_DELAY, RoundMessage, deliver
+from functions.delivery import MAX_DELAY, deliver
 from functions.sweep import due
 from functions.sweep import handler as sweeper
 from functions.sweep.due import DELIVERY_GRACE, Swept, shards, sweep
 from shared import lifecycle
 from shared.contract import Status
+from shared.message import DeliveryMessage
 from shared.records import DUE_SHARDS, JobRecord, Record, UploadRecord, due_shard
 from shared.uploads import attach
 from tests.receiver import Reply, receiving
@@ -326,7 +327,7 @@ def test_a_webhook_whose_message_got_lost_is_tried(stage: Stage) -> None:
         assert stage.delivery(job.id).next_try_at == stage.clock.now + MAX_DELAY
         sweep(stage.system)
         (message,) = stage.messages()
-        deliver(stage.system, RoundMessage.model_validate(message))
+        deliver(stage.system, DeliveryMessage.model_validate(message))
     assert stage.delivery(job.id).state == "delivered"
     assert len(receiver.requests) == 1
 
@@ -336,7 +337,7 @@ def test_a_wait_too_long_for_a_message_ends_by_sweep(stage: Stage) -> None:
         job = announce(stage.system, stage.succeeded(webhook=receiver.url()))
         later = stage.delivery(job.id).model_copy(update={"round": 6})
         stage.system.table.put(later)
-        deliver(stage.system, RoundMessage(job=job.id, n=0, round=6))
+        deliver(stage.system, DeliveryMessage(job=job.id, n=0, round=6))
         stage.messages()
         planned = stage.delivery(job.id).next_try_at
         assert planned is not None
@@ -344,14 +345,14 @@ def test_a_wait_too_long_for_a_message_ends_by_sweep(stage: Stage) -> None:
         stage.clock.now = planned + DELIVERY_GRACE
         sweep(stage.system)
         (message,) = stage.messages()
-        deliver(stage.system, RoundMessage.model_validate(message))
+        deliver(stage.system, DeliveryMessage.model_validate(message))
     assert stage.delivery(job.id).state == "delivered"
 
 
 def test_a_delivered_webhook_is_never_due(stage: Stage) -> None:
     with receiving() as receiver:
         job = announce(stage.system, stage.succeeded(webhook=receiver.url()))
-        deliver(stage.system, RoundMessage(job=job.id, n=0, round=0))
+        deliver(stage.system, DeliveryMessage(job=job.id, n=0, round=0))
         stage.messages()
     stage.clock.pass_by(days=1)
     assert sweep(stage.system) == Swept(0, 0)
