@@ -10,6 +10,7 @@ from datetime import timedelta
 from hashlib import sha256
 from typing import Any
 
+import psutil
 import pytest
 
 from functions.submission import submit
@@ -19,6 +20,7 @@ from gpu_worker.registry import Registry
 from gpu_worker.worker import Worker
 from shared import lifecycle
 from shared.contract import JobRequest, Manifest, Status, UploadRequest
+from shared.embedded.database import Database
 from shared.message import job_message
 from shared.records import JobRecord, PulseRecord
 from shared.settings import Settings, environment
@@ -201,12 +203,22 @@ def test_a_killed_workers_job_is_made_by_another_once(system: System, spawn: Spa
     assert [made.attempt for made in done.artworks] == [1] * 4 + [2] * 4
 
 
-def test_a_zombie_writes_nothing_once_another_holds_its_job(system: System, spawn: Spawn) -> None:
+def stop(process: subprocess.Popen[bytes], chosen: Settings) -> None:
+    """Stop it outside of a transaction: one that is stopped inside blocks all other writers."""
+    assert chosen.data is not None
+    with Database(chosen.data).write():
+        process.send_signal(signal.SIGSTOP)
+        while psutil.Process(process.pid).status() != psutil.STATUS_STOPPED:
+            time.sleep(0.01)
+
+
+def test_a_zombie_writes_nothing_once_another_holds_its_job(
+    system: System, chosen: Settings, spawn: Spawn
+) -> None:
     job = submit(system, "local", request(params={"seconds": 4, "steps": 40}))
     zombie = spawn()
     until(system, job, lambda job: job.status is Status.RUNNING)
-    time.sleep(0.3)
-    zombie.send_signal(signal.SIGSTOP)
+    stop(zombie, chosen)
     spawn()
     until(system, job, lambda job: job.attempt == 2)
     zombie.send_signal(signal.SIGCONT)
