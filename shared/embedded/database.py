@@ -52,8 +52,9 @@ class Database:
     def read(self) -> sqlite3.Connection:
         """This thread's connection: for single reads, each a snapshot of its own."""
         if not hasattr(self._local, "connection"):
-            self._local.connection = self._connect()
             self._local.lock = os.open(self.folder / "write.lock", os.O_RDWR | os.O_CREAT, 0o600)
+            with self._locked():
+                self._local.connection = self._connect()
         connection: sqlite3.Connection = self._local.connection
         return connection
 
@@ -61,8 +62,7 @@ class Database:
     def write(self) -> Iterator[sqlite3.Connection]:
         """A transaction that no other writer disturbs; durable when the block has ended."""
         connection = self.read()
-        fcntl.flock(self._local.lock, fcntl.LOCK_EX)
-        try:
+        with self._locked():
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
@@ -70,10 +70,18 @@ class Database:
                 connection.execute("ROLLBACK")
                 raise
             connection.execute("COMMIT")
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        fcntl.flock(self._local.lock, fcntl.LOCK_EX)
+        try:
+            yield
         finally:
             fcntl.flock(self._local.lock, fcntl.LOCK_UN)
 
     def _connect(self) -> sqlite3.Connection:
+        """Under the lock: the switch to WAL fails at once where another opens the file just then,
+        whatever the timeout."""
         connection = sqlite3.connect(self.folder / "atelier.db", isolation_level=None, timeout=30)
         connection.row_factory = sqlite3.Row
         connection.execute("PRAGMA journal_mode = WAL")

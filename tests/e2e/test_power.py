@@ -18,9 +18,11 @@ CUTS = 4
 @pytest.fixture
 def machine(tmp_path: Path) -> Iterator[Machine]:
     machine = Machine(tmp_path / "data")
-    machine.start()
-    yield machine
-    machine.cut()
+    try:
+        machine.start()
+        yield machine
+    finally:
+        machine.cut()
 
 
 @pytest.mark.slow

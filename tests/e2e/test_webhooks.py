@@ -17,9 +17,11 @@ from tests.receiver import Receiver, receiving
 @pytest.fixture
 def machine(tmp_path: Path) -> Iterator[Machine]:
     machine = Machine(tmp_path / "data", ATELIER_ALLOW_NETWORKS="127.0.0.0/8")
-    machine.start()
-    yield machine
-    machine.cut()
+    try:
+        machine.start()
+        yield machine
+    finally:
+        machine.cut()
 
 
 @pytest.fixture
