@@ -15,7 +15,7 @@ help: ## list the targets
 
 setup: $(VENV)/ready ## make .venv with everything that running needs
 
-run: setup ## start the whole system, make the first artwork, open for visitors
+run: setup ## start the whole system, make the first artwork, stay up with the page
 	$(PY) -m local demo
 
 test: $(VENV)/ready-dev lint ## lint, strict types and the fast tests
