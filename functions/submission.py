@@ -25,6 +25,7 @@ def submit(system: System, tenant: str, request: JobRequest, key: str | None = N
     card = system.catalogue().get(request.model)
     if not find(system.table, tenant, "jobs", key):
         card.check(request.input, request.params)
+        check_webhook(system, request)
         check_uploads(system, tenant, request.input)
     claimed = claim(system, tenant, "jobs", key, request)
     known = None if claimed.first else system.table.get(JobRecord, claimed.target)
@@ -53,7 +54,6 @@ def draft(
     drop: DropSource | None = None,
 ) -> JobRecord:
     """A queued job that is not written yet."""
-    check_webhook(system, request)
     now = system.now()
     return JobRecord(
         id=job_id,

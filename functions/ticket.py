@@ -3,10 +3,10 @@
 from datetime import timedelta
 
 from functions.idempotency import Claim, claim, find
-from functions.submission import again, check_uploads, draft, put_new
+from functions.submission import again, check_uploads, check_webhook, draft, put_new
 from shared.catalogue import ModelCard
 from shared.contract import Status, UploadJobRequest, UploadRequest, UploadTicket
-from shared.errors import Gone, InvalidRequest, WriteConflict
+from shared.errors import InvalidRequest, WriteConflict
 from shared.ports import Table
 from shared.records import UploadRecord
 from shared.signing import put_expiry
@@ -38,6 +38,7 @@ def _check(system: System, tenant: str, card: ModelCard, job: UploadJobRequest) 
     if MAIN_INPUT in job.input:
         raise InvalidRequest(f"`{MAIN_INPUT}` is what is uploaded: leave it out of `job.input`")
     card.check({**job.input, MAIN_INPUT: {"upload": "0" * 26}}, job.params)
+    check_webhook(system, job)
     check_uploads(system, tenant, job.input)
 
 
@@ -78,11 +79,7 @@ def _accept_waiting(
     )
     for other in waiting.uploads:
         attach(system.table, other, job_id, waiting.created_at)
-    written = put_new(system, waiting)
-    if written.deleted:
-        raise Gone("this upload's job was deleted")
-    if written is not waiting:
-        again(system, written)
+    again(system, put_new(system, waiting))
 
 
 def _ticket(system: System, upload: UploadRecord) -> UploadTicket:

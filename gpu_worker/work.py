@@ -100,17 +100,17 @@ class Attempt:
         self._apply(committed)
 
     def _stopped(self) -> float | None:
-        stop, lease, now = self.hold.stop, self.hold.lease, self.system.now()
+        stop, lease = self.hold.stop, self.hold.lease
         logger.info("stopped", extra={"job_id": self.job.id, "reason": stop and stop.name})
         if stop is Stop.LOST:
             return self.system.settings.visibility
         if stop is Stop.DRAIN:
-            self._apply(lambda job: lifecycle.hand_back(job, lease, now))
+            self._end(lambda job, now: lifecycle.hand_back(job, lease, now))
             return 0.0
         if stop is Stop.CANCELED:
-            self._apply(lambda job: lifecycle.confirm_cancel(job, lease, now))
+            self._end(lambda job, now: lifecycle.confirm_cancel(job, lease, now))
         else:
-            self._apply(lambda job: lifecycle.expire(job, now))
+            self._end(lifecycle.expire)
         return None
 
     def _give_up(self, error: AtelierError) -> None:

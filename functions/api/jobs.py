@@ -123,8 +123,8 @@ def remove_job(job_id: JobId) -> Response[Any]:
 
 
 def pulse_of(system: System, job: JobRecord) -> PulseRecord | None:
-    """The sign of life of a running job."""
-    if job.status is not Status.RUNNING:
+    """The sign of life of a job that ran and has not succeeded: its progress is the most seen."""
+    if job.started_at is None or job.status is Status.SUCCEEDED:
         return None
     return system.table.get(PulseRecord, job.id)
 

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import Field, ValidationError
 from ulid import ULID
 
-from functions.submission import accept, again, check_uploads, draft
+from functions.submission import accept, again, check_uploads, check_webhook, draft
 from shared import lifecycle
 from shared.contract import JobError, JobOptions, Name
 from shared.errors import AtelierError, InvalidRequest, WriteConflict
@@ -75,6 +75,7 @@ def _draft(system: System, tenant: str, source: DropSource, key: str, job_id: st
         batch = _settings(system, tenant, source.batch)
         card = system.catalogue().get(batch.model or system.settings.default_model)
         card.check({**batch.input, "image": {"upload": "0" * 26}}, batch.params)
+        check_webhook(system, batch)
         check_uploads(system, tenant, batch.input)
         given = {**batch.input, "image": {"drop": key}}
         return draft(system, tenant, batch, card, given, job_id, lane="bulk", drop=source)

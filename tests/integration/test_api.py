@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from gpu_worker.worker import Worker
-from shared.records import UploadRecord
+from shared import lifecycle
+from shared.records import JobRecord, PulseRecord, UploadRecord
 from shared.system import System
 from tests.client import Answer, Client
 
@@ -150,6 +151,21 @@ def test_a_refused_request_does_not_use_up_its_key(client: Client) -> None:
     assert client.post("/v1/jobs", PLAIN, Idempotency_Key="k1").status == 202
 
 
+@pytest.mark.parametrize("path", ["/v1/jobs", "/v1/uploads"])
+def test_a_refused_webhook_does_not_use_up_its_key_either(client: Client, path: str) -> None:
+    def body(webhook: str) -> dict[str, Any]:
+        job = {"model": "plain", "webhook": webhook}
+        if path == "/v1/jobs":
+            return {**job, "input": {}}
+        return {"content_type": "image/gif", "size": 9, "job": job}
+
+    refused = client.post(path, body("http://example.com/"), Idempotency_Key="k1")
+    problem(refused, 422, "invalid_request")
+    assert client.get("/v1/jobs").json["items"] == []
+    taken = client.post(path, body("https://example.com/"), Idempotency_Key="k1")
+    assert taken.status in (201, 202)
+
+
 def test_racing_submits_with_one_key_make_one_job(client: Client) -> None:
     ids: list[str] = []
     racers = [
@@ -231,6 +247,21 @@ def test_cancel_is_immediate_while_queued_and_final(client: Client, hand: Worker
     assert (client.post(path).status, client.post(path).status) == (200, 200)
     hand.once()
     assert client.get(f"/v1/jobs/{job['id']}").json["status"] == "canceled"
+
+
+def test_progress_does_not_fall_back_when_a_running_job_ends(
+    client: Client, connected: System
+) -> None:
+    job = client.post("/v1/jobs", PLAIN).json
+    record = connected.table.get(JobRecord, job["id"])
+    assert record is not None
+    now = connected.now()
+    running = connected.table.put(lifecycle.start(record, "worker", now, max_tries=3))
+    connected.table.put(PulseRecord(job=running.id, attempt=1, beat=1, progress=0.6))
+    lease = lifecycle.Lease("worker", 1)
+    connected.table.put(lifecycle.confirm_cancel(running, lease, now))
+    ended = client.get(f"/v1/jobs/{job['id']}").json
+    assert (ended["status"], ended["progress"]) == ("canceled", 0.6)
 
 
 def test_an_ended_job_cannot_be_canceled(client: Client, hand: Worker) -> None:
