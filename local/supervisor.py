@@ -174,7 +174,7 @@ class Supervisor:
             ends = [begun + child.program.patience for child in children if child.process]
             if time.monotonic() >= max(ends):
                 break
-            self._wait(min(end for end in ends if end > time.monotonic()))
+            self._wait(min((end for end in ends if end > time.monotonic()), default=0.0))
             for child in children:
                 self._end_one(child, begun)
         for child in children:

@@ -35,8 +35,9 @@ class Bell:
     def wait(self, seconds: float) -> None:
         """Return at the next ring, or one since the last wait, or after `seconds` (1 at most)."""
         pipe = self._pipe()
-        ready, _, _ = select.select([pipe], [], [], max(0.0, min(seconds, FALLBACK_SECONDS)))
-        if ready:
+        poll = select.poll()  # `select` cannot watch a descriptor above 1023
+        poll.register(pipe, select.POLLIN)
+        if poll.poll(1000 * max(0.0, min(seconds, FALLBACK_SECONDS))):
             os.read(pipe, 4096)
 
     def listen(self) -> None:

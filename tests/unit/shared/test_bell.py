@@ -1,0 +1,56 @@
+"""Wake-ups between threads and processes."""
+
+import os
+import resource
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from shared.embedded.bell import FALLBACK_SECONDS, Bell
+
+MANY = 1100
+
+
+@pytest.fixture
+def crowd() -> Iterator[None]:
+    """More open files than `select` can count."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, MANY + 200), hard))
+    opened = [os.open(os.devnull, os.O_RDONLY) for _ in range(MANY)]
+    yield
+    for descriptor in opened:
+        os.close(descriptor)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_a_ring_wakes_who_waits(tmp_path: Path) -> None:
+    bell = Bell(tmp_path, "test")
+    bell.listen()
+    threading.Timer(0.1, bell.ring).start()
+    began = time.monotonic()
+    bell.wait(FALLBACK_SECONDS)
+    assert time.monotonic() - began < FALLBACK_SECONDS
+
+
+def test_a_ring_before_the_wait_is_not_missed(tmp_path: Path) -> None:
+    bell = Bell(tmp_path, "test")
+    bell.listen()
+    bell.ring()
+    began = time.monotonic()
+    bell.wait(FALLBACK_SECONDS)
+    assert time.monotonic() - began < FALLBACK_SECONDS
+
+
+def test_waiting_works_among_very_many_open_files(tmp_path: Path, crowd: None) -> None:
+    Bell(tmp_path, "test").wait(0)
+
+
+def test_pipes_of_the_dead_are_removed(tmp_path: Path) -> None:
+    bell = Bell(tmp_path, "test")
+    bell.folder.mkdir(parents=True)
+    os.mkfifo(bell.folder / "1-0")
+    bell.ring()
+    assert list(bell.folder.iterdir()) == []
