@@ -1,6 +1,5 @@
 """One attempt at one job: prepare → generate → encode → store → commit."""
 
-import random
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
@@ -12,6 +11,7 @@ from gpu_worker.prepare import Prepared, prepare
 from gpu_worker.registry import Registry
 from gpu_worker.store import provenance, store
 from shared import lifecycle
+from shared.backoff import decorrelated
 from shared.contract import JobError
 from shared.errors import AtelierError, InputError, ModelError, StaleAttempt
 from shared.lifecycle import Transition
@@ -92,12 +92,7 @@ class Attempt:
         )
         made = store(self.system, self.job, encoded, index, manifest)
         now, lease = self.system.now(), self.hold.lease
-
-        def committed(job: JobRecord) -> JobRecord:
-            appended = lifecycle.append(job, lease, made)
-            return appended if appended.missing else lifecycle.succeed(appended, lease, now)
-
-        self._apply(committed)
+        self._apply(lambda job: lifecycle.commit(job, lease, made, now))
 
     def _stopped(self) -> float | None:
         stop, lease = self.hold.stop, self.hold.lease
@@ -120,10 +115,9 @@ class Attempt:
     def _try_again(self, error: AtelierError) -> float | None:
         lease, reason = self.hold.lease, _reason(error)
         most = self.system.settings.max_tries
-        self._end(lambda job, now: lifecycle.retry(job, lease, reason, now, most))
-        if self.job.status.ended:
-            return None
-        return random.uniform(RETRY_LEAST, min(RETRY_MOST, 3.0**self.job.tries))  # noqa: S311
+        wait = decorrelated(self.job.backoff, RETRY_LEAST, RETRY_MOST)
+        self._end(lambda job, now: lifecycle.retry(job, lease, reason, wait, now, most))
+        return None if self.job.status.ended else wait
 
     def _end(self, transition: Callable[[JobRecord, datetime], JobRecord]) -> None:
         now = self.system.now()

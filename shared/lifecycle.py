@@ -5,7 +5,7 @@
 These functions are the only code that writes a status. Each is repeatable: applied to a job on
 which it already took effect it returns that very record, so a write whose answer was lost can be
 sent again. A worker's transitions carry its attempt, the fencing token; where it is no longer the
-job's, they raise `StaleAttempt`.
+job's, they raise `StaleAttempt`. A cancel that was accepted wins over every other end.
 """
 
 from collections.abc import Callable
@@ -31,6 +31,8 @@ LOOK_AGAIN = timedelta(minutes=15)
 ANNOUNCE_AGAIN = timedelta(minutes=1)
 PURGE_AGAIN = timedelta(minutes=15)
 """Longer than any lease: what a zombie stored after a deletion is removed then."""
+TIDY_AFTER = timedelta(minutes=15)
+"""So long after its end, what an attempt stored and did not commit is removed."""
 
 
 @dataclass(frozen=True)
@@ -68,9 +70,17 @@ def _to(job: JobRecord, status: Status, now: datetime, **changes: Any) -> JobRec
             "ended_at": now,
             "holder": None,
             "announce": True,
+            "untidy": job.attempt > 1 or (job.attempt > 0 and status is not Status.SUCCEEDED),
             "wake_at": now + ANNOUNCE_AGAIN,
         }
     return job.model_copy(update={"status": status, **changes})
+
+
+def _end(job: JobRecord, status: Status, now: datetime, **changes: Any) -> JobRecord:
+    """What was promised to be canceled is canceled, whatever else would have ended it."""
+    if job.cancel_requested:
+        return _to(job, Status.CANCELED, now)
+    return _to(job, status, now, **changes)
 
 
 def enqueue(job: JobRecord, now: datetime) -> JobRecord:
@@ -124,7 +134,7 @@ def refuse(job: JobRecord, error: JobError, now: datetime) -> JobRecord:
     """A job that must not run at all: its settings, or its messages, were dead letters."""
     if job.status.ended:
         return job
-    return _to(job, Status.FAILED, now, error=error)
+    return _end(job, Status.FAILED, now, error=error)
 
 
 def append(job: JobRecord, lease: Lease, made: Made) -> JobRecord:
@@ -133,7 +143,18 @@ def append(job: JobRecord, lease: Lease, made: Made) -> JobRecord:
     if made.index not in job.missing:
         return job
     artworks = sorted((*job.artworks, made), key=lambda artwork: artwork.index)
-    return job.model_copy(update={"artworks": tuple(artworks)})
+    went_on = {"backoff": 0.0, "troubled_since": None}
+    return job.model_copy(update={"artworks": tuple(artworks), **went_on})
+
+
+def commit(job: JobRecord, lease: Lease, made: Made, now: datetime) -> JobRecord:
+    """Append an artwork; with the last one, in the same write, the job has succeeded."""
+    if job.status in (Status.SUCCEEDED, Status.CANCELED) and job.attempt == lease.attempt:
+        return job
+    appended = append(job, lease, made)
+    if job.cancel_requested:
+        return _to(job, Status.CANCELED, now)
+    return appended if appended.missing else succeed(appended, lease, now)
 
 
 def succeed(job: JobRecord, lease: Lease, now: datetime) -> JobRecord:
@@ -143,7 +164,7 @@ def succeed(job: JobRecord, lease: Lease, now: datetime) -> JobRecord:
     lease.check(job)
     if job.missing:
         raise ValueError(f"artworks {job.missing} of job {job.id} are not made yet")
-    return _to(job, Status.SUCCEEDED, now)
+    return _end(job, Status.SUCCEEDED, now)
 
 
 def fail(job: JobRecord, lease: Lease, error: JobError, now: datetime) -> JobRecord:
@@ -151,21 +172,42 @@ def fail(job: JobRecord, lease: Lease, error: JobError, now: datetime) -> JobRec
     if job.status is Status.FAILED and job.attempt == lease.attempt:
         return job
     lease.check(job)
-    return _to(job, Status.FAILED, now, error=error)
+    return _end(job, Status.FAILED, now, error=error)
 
 
 def retry(
-    job: JobRecord, lease: Lease, error: JobError, now: datetime, max_tries: int
+    job: JobRecord, lease: Lease, error: JobError, wait: float, now: datetime, max_tries: int
 ) -> JobRecord:
-    """The attempt ended without a verdict: let go for another one, or fail after the last."""
+    """The attempt ended without a verdict: let go for another one, or fail after the last.
+
+    `wait` is the seconds until the next one: what the wait after that is drawn from.
+    """
     if job.holder is None and job.attempt == lease.attempt:
         return job
     lease.check(job)
-    if job.cancel_requested:
-        return _to(job, Status.CANCELED, now)
-    if job.tries >= max_tries:
-        return _to(job, Status.FAILED, now, error=error)
-    return job.model_copy(update={"holder": None, "wake_at": now + LOOK_AGAIN})
+    if job.cancel_requested or job.tries >= max_tries:
+        return _end(job, Status.FAILED, now, error=error)
+    return _released(job, now, backoff=wait)
+
+
+def postpone(
+    job: JobRecord, lease: Lease, error: JobError, wait: float, now: datetime, patience: timedelta
+) -> JobRecord:
+    """A service of ours failed the attempt, which is not the job's fault and does not count.
+
+    Where there has been nothing but trouble for longer than `patience`, the job fails.
+    """
+    if job.holder is None and job.attempt == lease.attempt:
+        return job
+    lease.check(job)
+    since = job.troubled_since or now
+    if job.cancel_requested or now - since > patience:
+        return _end(job, Status.FAILED, now, error=error)
+    return _released(job, now, tries=job.tries - 1, backoff=wait, troubled_since=since)
+
+
+def _released(job: JobRecord, now: datetime, **changes: Any) -> JobRecord:
+    return job.model_copy(update={"holder": None, "wake_at": now + LOOK_AGAIN, **changes})
 
 
 def hand_back(job: JobRecord, lease: Lease, now: datetime) -> JobRecord:
@@ -175,8 +217,14 @@ def hand_back(job: JobRecord, lease: Lease, now: datetime) -> JobRecord:
     lease.check(job)
     if job.cancel_requested:
         return _to(job, Status.CANCELED, now)
-    back = {"holder": None, "tries": job.tries - 1, "wake_at": now + LOOK_AGAIN}
-    return job.model_copy(update=back)
+    return _released(job, now, tries=job.tries - 1)
+
+
+def let_go(job: JobRecord, now: datetime) -> JobRecord:
+    """Its holder is known to be dead: free at once, with no need to watch. The attempt counts."""
+    if job.holder is None or job.status.ended:
+        return job
+    return _to(job, Status.CANCELED, now) if job.cancel_requested else _released(job, now)
 
 
 def cancel(job: JobRecord, now: datetime) -> JobRecord:
@@ -208,14 +256,22 @@ def expire(job: JobRecord, now: datetime) -> JobRecord:
     """End a job whose deadline has passed, whoever holds it: the holder is fenced off."""
     if job.status.ended or not overdue(job, now):
         return job
-    return _to(job, Status.EXPIRED, now)
+    return _end(job, Status.EXPIRED, now)
 
 
 def announced(job: JobRecord, keep_until: datetime | None) -> JobRecord:
-    """The end has been told; the record is next due when it is to be deleted, if ever."""
+    """The end has been told; the record is next due when it is to be tidied, or deleted."""
     if not job.announce:
         return job
-    return job.model_copy(update={"announce": False, "wake_at": keep_until})
+    tidy_at = job.ended_at + TIDY_AFTER if job.untidy and job.ended_at else keep_until
+    return job.model_copy(update={"announce": False, "wake_at": tidy_at})
+
+
+def tidied(job: JobRecord, keep_until: datetime | None) -> JobRecord:
+    """Nothing is stored under the job that it does not name."""
+    if not job.untidy or not job.status.ended:
+        return job
+    return job.model_copy(update={"untidy": False, "wake_at": keep_until})
 
 
 def looked_at(job: JobRecord, now: datetime) -> JobRecord:
@@ -241,6 +297,7 @@ def bury(job: JobRecord, now: datetime) -> JobRecord:
         "holder": None,
         "error": None,
         "announce": False,
+        "untidy": False,
         "wake_at": now + PURGE_AGAIN,
     }
     return job.model_copy(update={**ended, **nothing})

@@ -70,6 +70,11 @@ class Made(BaseModel):
         """`<tenant>/<job>/<index>-<sha256>.<ext>`"""
         return f"{tenant}/{job_id}/{self.index}-{self.sha256}.{EXTENSIONS[self.media_type]}"
 
+    def keys(self, tenant: str, job_id: str) -> tuple[str, str, str]:
+        """The artwork, its thumbnail and its manifest."""
+        place = (tenant, job_id)
+        return self.key(*place), self.thumbnail_key(*place), self.manifest_key(*place)
+
     def thumbnail_key(self, tenant: str, job_id: str) -> str:
         return f"{tenant}/{job_id}/{self.index}-{self.sha256}.thumbnail.webp"
 
@@ -148,10 +153,16 @@ class JobRecord(Record):
     holder: str | None = None
     """The worker that holds the current attempt; None between attempts."""
     cancel_requested: bool = False
+    backoff: float = 0.0
+    """Seconds of the last wait between two attempts: the next one is drawn from it."""
+    troubled_since: datetime | None = None
+    """When a service of ours began to fail this job; None once an artwork was made."""
     artworks: tuple[Made, ...] = ()
     error: JobError | None = None
     announce: bool = False
     """The outbox: this job's end has not been announced yet."""
+    untidy: bool = False
+    """Blobs may lie under this ended job that it does not name."""
     deleted: bool = False
     """A tombstone: nothing is left of the job but its id."""
     wake_at: datetime | None = None

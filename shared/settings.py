@@ -51,6 +51,9 @@ class Settings(BaseModel):
     visibility: float = Field(default=30.0, ge=0.2, description="Seconds a message is held.")
     heartbeat: float = Field(default=2.0, ge=0.05, description="Seconds between signs of life.")
     max_tries: int = Field(default=3, ge=1, description="Attempts before a job fails.")
+    patience: float = Field(
+        default=6 * 3600.0, ge=0, description="Seconds of failing services before a job fails."
+    )
     drain: float = Field(default=90.0, ge=0, description="Seconds that SIGTERM leaves to work.")
 
     retention_days: int = Field(default=0, ge=0, description="Jobs are deleted then; 0: kept.")

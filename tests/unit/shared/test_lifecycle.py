@@ -22,6 +22,7 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 LATER = NOW + timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
 MAX_TRIES = 3
+PATIENCE = timedelta(hours=6)
 COUNT = 2
 ERROR = JobError(code="model_failed", message="no", retryable=True)
 LEASE = Lease("worker-1", 1)
@@ -72,7 +73,11 @@ WORKER: dict[str, Callable[[JobRecord, Lease], JobRecord]] = {
     "append": lambda record, lease: lifecycle.append(record, lease, made(1)),
     "succeed": lambda record, lease: lifecycle.succeed(record, lease, LATER),
     "fail": lambda record, lease: lifecycle.fail(record, lease, ERROR, LATER),
-    "retry": lambda record, lease: lifecycle.retry(record, lease, ERROR, LATER, MAX_TRIES),
+    "commit": lambda record, lease: lifecycle.commit(record, lease, made(1), LATER),
+    "retry": lambda record, lease: lifecycle.retry(record, lease, ERROR, 1.0, LATER, MAX_TRIES),
+    "postpone": lambda record, lease: lifecycle.postpone(
+        record, lease, ERROR, 1.0, LATER, PATIENCE
+    ),
     "hand_back": lambda record, lease: lifecycle.hand_back(record, lease, LATER),
     "confirm_cancel": lambda record, lease: lifecycle.confirm_cancel(record, lease, LATER),
 }
@@ -82,6 +87,7 @@ OTHERS: dict[str, Transition] = {
     "refuse": lambda record: lifecycle.refuse(record, ERROR, LATER),
     "cancel": lambda record: lifecycle.cancel(record, LATER),
     "expire": lambda record: lifecycle.expire(deadline_passed(record), LATER),
+    "let_go": lambda record: lifecycle.let_go(record, LATER),
     "bury": lambda record: lifecycle.bury(record, LATER),
 }
 
@@ -98,6 +104,9 @@ TABLE: dict[str, dict[Status, Status | type[Exception]]] = {
     "succeed": {R: S, S: S, **dict.fromkeys((A, Q, F, C, X), StaleAttempt)},
     "fail": {R: F, F: F, **dict.fromkeys((A, Q, S, C, X), StaleAttempt)},
     "confirm_cancel": {R: C, C: C, **dict.fromkeys((A, Q, S, F, X), StaleAttempt)},
+    "commit": {R: S, S: S, C: C, **dict.fromkeys((A, Q, F, X), StaleAttempt)},
+    "let_go": {A: A, Q: Q, R: R, S: S, F: F, C: C, X: X},
+    "postpone": {A: StaleAttempt, Q: StaleAttempt, R: R, S: S, F: F, C: C, X: X},
     "retry": {A: StaleAttempt, Q: StaleAttempt, R: R, S: S, F: F, C: C, X: X},
     "hand_back": {A: StaleAttempt, Q: StaleAttempt, R: R, S: S, F: F, C: C, X: X},
 }
@@ -177,7 +186,7 @@ class TestFencing:
 
     @pytest.mark.parametrize("name", ["append", "succeed", "fail", "confirm_cancel"])
     def test_who_let_go_writes_nothing(self, name: str) -> None:
-        released = lifecycle.retry(example(Status.RUNNING), LEASE, ERROR, LATER, MAX_TRIES)
+        released = WORKER["retry"](example(Status.RUNNING), LEASE)
         with pytest.raises(StaleAttempt):
             WORKER[name](released, LEASE)
 
@@ -247,7 +256,7 @@ class TestAttempts:
         for number in range(1, MAX_TRIES + 1):
             record, lease = self.run(record, f"worker-{number}")
             assert record.tries == number
-            record = lifecycle.retry(record, lease, ERROR, LATER, MAX_TRIES)
+            record = WORKER["retry"](record, lease)
         assert (record.status, record.error) == (Status.FAILED, ERROR)
 
     def test_do_not_count_when_handed_back(self) -> None:
@@ -257,6 +266,31 @@ class TestAttempts:
             record = lifecycle.hand_back(record, lease, LATER)
         assert (record.attempt, record.tries, record.holder) == (10, 0, None)
         assert record.status is Status.RUNNING
+
+    def test_do_not_count_when_our_own_services_failed(self) -> None:
+        record = job()
+        for number in range(10):
+            record, lease = self.run(record, f"worker-{number}")
+            record = WORKER["postpone"](record, lease)
+        assert (record.tries, record.status, record.troubled_since) == (0, Status.RUNNING, LATER)
+
+    def test_end_when_our_services_have_failed_for_too_long(self) -> None:
+        record, lease = self.run(job(troubled_since=LATER - PATIENCE - MINUTE), "worker-1")
+        ended = WORKER["postpone"](record, lease)
+        assert (ended.status, ended.error) == (Status.FAILED, ERROR)
+
+    def test_are_patient_anew_once_an_artwork_was_made(self) -> None:
+        troubled = job(troubled_since=LATER - PATIENCE - MINUTE, backoff=60.0)
+        record, lease = self.run(troubled, "worker-1")
+        record = lifecycle.append(record, lease, made())
+        assert (record.troubled_since, record.backoff) == (None, 0.0)
+
+    def test_of_a_dead_holder_are_let_go_and_count(self) -> None:
+        record, lease = self.run(job(), "worker-1")
+        free = lifecycle.let_go(record, LATER)
+        assert (free.holder, free.tries, free.status) == (None, 1, Status.RUNNING)
+        with pytest.raises(StaleAttempt):
+            lifecycle.append(free, lease, made())
 
     def test_the_fencing_token_rises_even_when_they_do_not_count(self) -> None:
         record, first = self.run(job(), "worker-1")
@@ -305,15 +339,31 @@ class TestCancel:
         assert lifecycle.confirm_cancel(asked, LEASE, LATER).status is Status.CANCELED
 
     def test_is_at_once_between_attempts(self) -> None:
-        released = lifecycle.retry(example(Status.RUNNING), LEASE, ERROR, LATER, MAX_TRIES)
+        released = WORKER["retry"](example(Status.RUNNING), LEASE)
         assert lifecycle.cancel(released, LATER).status is Status.CANCELED
 
     def test_may_come_too_late(self) -> None:
-        asked = lifecycle.cancel(example(Status.RUNNING), LATER)
-        done = lifecycle.succeed(asked, LEASE, LATER)
+        done = lifecycle.succeed(example(Status.RUNNING), LEASE, LATER)
         assert done.status is Status.SUCCEEDED
         with pytest.raises(JobEnded):
             lifecycle.cancel(done, LATER)
+
+    @pytest.mark.parametrize("end", ["succeed", "fail", "commit", "retry", "postpone", "hand_back"])
+    def test_once_accepted_wins_over_every_other_end(self, end: str) -> None:
+        asked = lifecycle.cancel(example(Status.RUNNING), LATER)
+        ended = WORKER[end](asked, LEASE)
+        assert (ended.status, ended.error) == (Status.CANCELED, None)
+
+    def test_once_accepted_wins_over_a_deadline_and_a_dead_letter(self) -> None:
+        asked = lifecycle.cancel(example(Status.RUNNING), LATER)
+        assert OTHERS["expire"](asked).status is Status.CANCELED
+        assert OTHERS["refuse"](asked).status is Status.CANCELED
+        assert OTHERS["let_go"](asked).status is Status.CANCELED
+
+    def test_takes_no_more_artworks(self) -> None:
+        some = example(Status.RUNNING).model_copy(update={"artworks": ()})
+        asked = lifecycle.cancel(some, LATER)
+        assert WORKER["commit"](asked, LEASE).artworks == ()
 
     @pytest.mark.parametrize("let_go", ["retry", "hand_back"])
     def test_is_not_forgotten_when_the_holder_lets_go(self, let_go: str) -> None:
@@ -350,6 +400,24 @@ class TestAfterTheEnd:
         assert not told.announce
         assert told.index().due_at is None
         assert lifecycle.announced(told, LATER) is told
+
+    @pytest.mark.parametrize("status", [S, F, C, X])
+    def test_what_attempts_left_behind_is_looked_for(self, status: Status) -> None:
+        """A job that succeeded at the first attempt names all that was stored."""
+        ended = WORKER["commit"](example(R), LEASE) if status is S else OTHERS["expire"](example(R))
+        told = lifecycle.announced(ended, None)
+        assert told.untidy == (status is not S)
+        assert told.index().due_at == (LATER + lifecycle.TIDY_AFTER if told.untidy else None)
+        tidy = lifecycle.tidied(told, None)
+        assert (tidy.untidy, tidy.index().due_at) == (False, None)
+        assert lifecycle.tidied(tidy, LATER) is tidy
+
+    def test_a_second_attempt_is_tidied_after_though_it_succeeds(self) -> None:
+        second = lifecycle.start(example(R), "worker-2", LATER, MAX_TRIES, lapsed=1)
+        assert lifecycle.succeed(second, Lease("worker-2", 2), LATER).untidy
+
+    def test_what_never_ran_left_nothing(self) -> None:
+        assert not lifecycle.cancel(job(), LATER).untidy
 
     @pytest.mark.parametrize("status", Status)
     def test_nothing_is_left_of_a_buried_job(self, status: Status) -> None:
@@ -535,6 +603,14 @@ class Lives(RuleBasedStateMachine):
     @rule()
     def notify(self) -> None:
         self.step(lambda record: lifecycle.announced(record, None))
+
+    @rule()
+    def sweep_tidies(self) -> None:
+        self.step(lambda record: lifecycle.tidied(record, None) if not record.announce else record)
+
+    @rule()
+    def the_machine_starts_again(self) -> None:
+        self.step(lambda record: lifecycle.let_go(record, self.now))
 
     @rule()
     def delete(self) -> None:
