@@ -64,6 +64,14 @@ DEFAULT_PORTS = {"https": 443, "http": 80}
 
 
 @dataclass(frozen=True)
+class Answer:
+    """What a receiver says to a POST."""
+
+    status: int
+    retry_after: str = ""
+
+
+@dataclass(frozen=True)
 class Rules:
     """By what a request is judged: the networks that are allowed beside the public Internet."""
 
@@ -108,11 +116,11 @@ def post(
     *,
     seconds: float = POST_SECONDS,
     resolve: Resolver = lookup,
-) -> int:
-    """Send the body; the status of the answer, which is not read. Redirects are not followed."""
+) -> Answer:
+    """Send the body; the head of the answer, whose body is not read. Redirects are not followed."""
     rules = Rules(allow, resolve, Deadline.after(seconds), HEAD_BYTES)
     with _exchange("POST", url, body, headers, rules) as response:
-        return response.status
+        return Answer(response.status, response.headers.get("Retry-After", ""))
 
 
 def read_target(url: str) -> Target:

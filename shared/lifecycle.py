@@ -137,6 +137,20 @@ def refuse(job: JobRecord, error: JobError, now: datetime) -> JobRecord:
     return _end(job, Status.FAILED, now, error=error)
 
 
+def dead_lettered(job: JobRecord, error: JobError, now: datetime, patience: timedelta) -> JobRecord:
+    """Its message was received again and again, and nobody has taken the job.
+
+    That is trouble of ours (its services failed, or no worker has its model): the job is sent again
+    by whoever finds this, and fails where there was nothing but trouble for longer than `patience`.
+    """
+    if job.status.ended or job.holder is not None:
+        return job
+    since = job.troubled_since or now
+    if now - since > patience:
+        return _end(job, Status.FAILED, now, error=error)
+    return job.model_copy(update={"troubled_since": since, "wake_at": now + LOOK_AGAIN})
+
+
 def append(job: JobRecord, lease: Lease, made: Made) -> JobRecord:
     """Commit one artwork whose bytes are stored. An index is committed once."""
     lease.check(job)

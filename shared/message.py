@@ -1,5 +1,7 @@
 """What a queue message says: look at job X. The table is the truth."""
 
+from datetime import datetime
+
 from pydantic import BaseModel
 
 MESSAGE_VERSION = 1
@@ -13,12 +15,13 @@ class JobMessage(BaseModel):
 
 
 class DeliveryMessage(BaseModel):
-    """Look at this job's nth delivery, if it is still at this round."""
+    """Look at this job's nth delivery, if it is still at this round and planned for this moment."""
 
     v: int = MESSAGE_VERSION
     job: str
     n: int
     round: int | None = None
+    at: datetime | None = None
 
 
 def job_message(job_id: str) -> str:

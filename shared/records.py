@@ -138,6 +138,8 @@ class JobRecord(Record):
     metadata: dict[str, str] = {}
     webhook: str | None = None
     drop: DropSource | None = None
+    origin: str = ""
+    """Where clients reached us when the job was made: its event's links never change."""
 
     created_at: datetime
     queued_at: datetime | None = None
@@ -243,6 +245,8 @@ class UploadRecord(Record):
     starts: str | None = None
     """The job that waits for this upload."""
     due_at: datetime | None = None
+    removed: bool = False
+    """Its bytes are being removed: no job may use it any more."""
 
     @property
     def pk(self) -> str:
@@ -351,6 +355,8 @@ class DeliveryRecord(Record):
     round: int = 0
     """Tries since the last redelivery: where the backoff stands."""
     next_try_at: datetime | None = None
+    since: datetime | None = None
+    """When this series of tries began."""
 
     @property
     def pk(self) -> str:

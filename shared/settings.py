@@ -55,6 +55,9 @@ class Settings(BaseModel):
         default=6 * 3600.0, ge=0, description="Seconds of failing services before a job fails."
     )
     drain: float = Field(default=90.0, ge=0, description="Seconds that SIGTERM leaves to work.")
+    stall: float = Field(
+        default=600.0, gt=0, description="Seconds without a step before a model counts as hung."
+    )
 
     retention_days: int = Field(default=0, ge=0, description="Jobs are deleted then; 0: kept.")
     disk_reserve: int = Field(default=256, ge=0, description="MiB that must stay free on the disk.")

@@ -1,25 +1,28 @@
 """Which jobs an upload serves: it goes with the last of them."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from shared.errors import UploadNotFound, WriteConflict
 from shared.ports import Table
 from shared.records import UploadRecord
+
+UNUSED_LIFE = timedelta(days=1)
+"""An upload that no job uses is removed then."""
 
 
 def attach(table: Table, upload_id: str, job_id: str, now: datetime) -> None:
     """Bind the upload to a job that is about to be written. Raises `UploadNotFound` where it has
     gone, or is being removed.
 
-    Its `due_at` stays: `sweep` finds there whether the job was ever written.
+    It is due a day later: `sweep` finds out then whether the job was ever written.
     """
 
     def bound(upload: UploadRecord) -> UploadRecord:
-        if not upload.jobs and upload.due_at is not None and upload.due_at <= now:
+        if upload.removed:
             raise UploadNotFound(f"upload {upload_id} is being removed")
         jobs = tuple(dict.fromkeys((*upload.jobs, job_id)))
-        return upload.model_copy(update={"jobs": jobs})
+        return upload.model_copy(update={"jobs": jobs, "due_at": now + UNUSED_LIFE})
 
     if _change(table, upload_id, bound) is None:
         raise UploadNotFound(f"there is no upload {upload_id}")

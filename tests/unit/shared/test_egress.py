@@ -19,7 +19,7 @@ from cryptography.x509.oid import NameOID
 
 from shared import egress
 from shared.addresses import is_public, read_address
-from shared.egress import fetch, post, read_target
+from shared.egress import Answer, fetch, post, read_target
 from shared.errors import InputError
 from tests.receiver import LOOPBACK, Reply, receiving, speaking
 
@@ -80,12 +80,106 @@ SPELLINGS = [
     "https://LOCALHOST/",
     "https://１２７.０.０.１/",
     "https://①②⑦.⓪.⓪.①/",
+    "https://127。0。0。1/",
+    "https://%31%32%37.0.0.1/",
+    "https://127.0.0.1./",
+    "https://ｌｏｃａｌｈｏｓｔ/",
+    "https://2852039166/",
+    "https://0xa9fea9fe/",
+    "https://0xA9.0xFE.0xA9.0xFE/",
+    "https://0251.0376.0251.0376/",
+    "https://025177524776/",
+    "https://169.254.43518/",
+    "https://169.16689662/",
+    "https://１６９.２５４.１６９.２５４/",
+    "https://169。254｡169．254/",
+    "https://169.254.169.254./",
+    "https://[::ffff:169.254.169.254]/",
+    "https://[::ffff:a9fe:a9fe]/",
+    "https://[::ffff:0:169.254.169.254]/",
+    "https://[::169.254.169.254]/",
+    "https://[64:ff9b::a9fe:a9fe]/",
+    "https://[2002:a9fe:a9fe::]/",
+    "https://[2001:0:a9fe:a9fe::1]/",
+    "https://[fe80::5efe:a9fe:a9fe]/",
+    "https://[fd00::1]/",
+    "https://[fc00::1]/",
+    "https://[0:0:0:0:0:0:0:1]/",
+    "https:\\\\127.0.0.1\\",
+    "https:127.0.0.1",
+    "https:/127.0.0.1/",
+    " https://127.0.0.1/ ",
+    "ht\ntps://127.0.0.1/",
+    "https://127.0.\t0.1/",
 ]
 
 
 @pytest.mark.parametrize("url", SPELLINGS)
 def test_no_spelling_of_an_address_that_is_not_public_is_reached(url: str) -> None:
     assert refused(url) == "url_refused"
+    with pytest.raises(InputError) as caught:
+        post(url, b"{}", {})
+    assert caught.value.code == "url_refused"
+
+
+@pytest.mark.parametrize("url", [url for url in SPELLINGS if url.isascii() and url.isprintable()])
+def test_no_redirect_leads_to_any_of_them(url: str) -> None:
+    def resolve(host: str, port: int) -> list[str]:
+        return ["127.0.0.1"] if host == "first.test" else egress.lookup(host, port)
+
+    with receiving(Reply(302, headers={"Location": url})) as server:
+        here = server.url(host="first.test")
+        with pytest.raises(InputError) as caught:
+            fetch(here, LIMIT, allow=LOOPBACK, resolve=resolve, seconds=5)
+    assert caught.value.code in ("url_refused", "url_unreachable")
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/\r\nX-Evil: 1",
+        "/?a=b\r\n\r\nGET /evil HTTP/1.1",
+        "/%0d%0aX-Evil:%201",
+        "/ HTTP/1.1\r\nX-Evil: 1",
+    ],
+)
+def test_a_url_adds_no_header_and_no_request(path: str) -> None:
+    with receiving(Reply(body=b"art")) as server:
+        assert fetch(server.url(path), LIMIT, LOOPBACK) == b"art"
+        assert post(server.url(path), b"{}", {}, LOOPBACK).status == 200
+    assert [request.method for request in server.requests] == ["GET", "POST"]
+    assert not [name for request in server.requests for name in request.headers if "evil" in name]
+
+
+def test_who_stands_before_the_at_sign_is_not_the_host() -> None:
+    for url in ("https://8.8.8.8@127.0.0.1/", "https://example.com:443@10.0.0.1/"):
+        assert refused(url) == "url_refused"
+    assert read_target("https://example.com/@127.0.0.1").host == "example.com"
+    assert read_target("https://example.com\\@127.0.0.1/").host == "example.com"
+    assert read_target("https://example.com#@127.0.0.1/").host == "example.com"
+
+
+def test_a_name_with_a_dot_at_its_end_is_judged_by_its_address() -> None:
+    assert refused("https://localhost./") in ("url_refused", "url_unreachable")
+    assert refused("https://localhost./", resolve=always("127.0.0.1")) == "url_refused"
+
+
+def test_a_webhook_goes_to_the_address_that_was_judged() -> None:
+    answers = [["127.0.0.1"], ["127.0.0.2"]]
+
+    def rebinding(host: str, port: int) -> list[str]:
+        return answers.pop(0)
+
+    with receiving() as server:
+        url = server.url("/hook", host="rebinding.test")
+        assert post(url, b"{}", {}, LOOPBACK, resolve=rebinding).status == 200
+        with pytest.raises(InputError) as caught:
+            post(url, b"{}", {}, LOOPBACK, resolve=rebinding)
+        assert caught.value.code == "url_refused"
+        mixed = always("10.0.0.1", "::1", "fe80::1%2", "127.0.0.1")
+        assert post(url, b"{}", {}, LOOPBACK, resolve=mixed).status == 200
+    assert len(server.requests) == 2
 
 
 @pytest.mark.parametrize(
@@ -391,7 +485,8 @@ def test_a_drip_ends_at_the_deadline(head: bytes) -> None:
 
 def test_post_sends_the_body_and_gives_the_status() -> None:
     with receiving(Reply(202, body=b"x" * 10)) as server:
-        assert post(server.url("/hook"), b"{}", {"webhook-id": "evt_1"}, LOOPBACK) == 202
+        answer = post(server.url("/hook"), b"{}", {"webhook-id": "evt_1"}, LOOPBACK)
+    assert answer == Answer(202)
     (request,) = server.requests
     assert (request.method, request.path, request.body) == ("POST", "/hook", b"{}")
     assert request.headers["webhook-id"] == "evt_1"
@@ -399,14 +494,14 @@ def test_post_sends_the_body_and_gives_the_status() -> None:
 
 def test_post_never_follows_a_redirect() -> None:
     with receiving(Reply(307, headers={"Location": "/elsewhere"})) as server:
-        assert post(server.url("/hook"), b"{}", {}, LOOPBACK) == 307
+        assert post(server.url("/hook"), b"{}", {}, LOOPBACK).status == 307
     assert [request.path for request in server.requests] == ["/hook"]
 
 
 def test_post_does_not_wait_for_a_body_that_drips() -> None:
     with speaking(_drip(b"HTTP/1.1 200 OK\r\n\r\n")) as url:
         begun = time.monotonic()
-        assert post(url, b"{}", {}, LOOPBACK) == 200
+        assert post(url, b"{}", {}, LOOPBACK).status == 200
         assert time.monotonic() - begun < 1
 
 
@@ -472,6 +567,9 @@ def test_the_certificate_is_checked_for_the_name_not_the_address(tls: ssl.SSLCon
         assert server.requests[0].headers["host"] == f"art.test:{server.port}"
         assert refused(other, allow=LOOPBACK, resolve=here) == "url_unreachable"
         assert refused(server.url(scheme="https"), allow=LOOPBACK) == "url_unreachable"
+        with pytest.raises(InputError) as caught:
+            post(other, b"{}", {}, LOOPBACK, resolve=here)
+        assert caught.value.code == "url_unreachable"
         assert len(server.requests) == 1
 
 
