@@ -7,11 +7,15 @@ killed.
 
 import fcntl
 import os
+import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
-LEFTOVER_SECONDS = 10.0
+LEFTOVER_SECONDS = 12.0
+KILL_SHARE = 0.7
+"""Whoever is still there after this part of the patience will not end by itself."""
 LOOK_SECONDS = 0.1
 
 
@@ -50,19 +54,41 @@ class FolderLock:
     def _wait_for_leftovers(
         self, folder: Path, say: Callable[[str], None], patience: float
     ) -> None:
-        end = time.monotonic() + patience
+        begun = time.monotonic()
         told = False
         while not _try(self.descriptor):
             pids = _read(self.descriptor)
+            waited = time.monotonic() - begun
             if not told:
                 say(f"Processes of an Atelier that was killed are still ending: {pids}. Waiting.")
                 told = True
-            if time.monotonic() > end:
+            if waited > patience * KILL_SHARE:
+                self._kill(pids)
+            if waited > patience:
                 raise FolderInUse(
                     f"processes of an Atelier that was killed still work on {folder}: {pids}; "
                     "try again in a moment, or end them"
                 )
             time.sleep(LOOK_SECONDS)
+
+    def _kill(self, pids: str) -> None:
+        """Those that were stopped, say, and so have not noticed that they are to end."""
+        for pid in map(int, pids.split()):
+            if self._is_held_by(pid):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+
+    def _is_held_by(self, pid: int) -> bool:
+        """Whether the process has the lock open: its number may be another's by now."""
+        ours = os.fstat(self.descriptor)
+        with suppress(OSError):
+            return any(os.path.samestat(path.stat(), ours) for path in _open_files(pid))
+        return False
+
+
+def _open_files(pid: int) -> list[Path]:
+    """None, where the system does not say."""
+    return list(Path(f"/proc/{pid}/fd").glob("*"))
 
 
 def _open(path: Path) -> int:
@@ -83,5 +109,6 @@ def _read(descriptor: int) -> str:
 
 def _write(descriptor: int, pids: list[int]) -> None:
     text = " ".join(map(str, pids)).encode()
-    os.pwrite(descriptor, text, 0)
-    os.ftruncate(descriptor, len(text))
+    with suppress(OSError):  # a full disk: the lock holds all the same
+        os.pwrite(descriptor, text, 0)
+        os.ftruncate(descriptor, len(text))

@@ -6,9 +6,9 @@ with the reason where it comes from the operating system or from SQLite.
 
 import json
 import logging
-import sqlite3
 import time
-import traceback
+
+from shared.logs import places, reason
 
 USUAL = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 
@@ -31,19 +31,9 @@ class JsonLines(logging.Formatter):
 
 def describe(error: BaseException) -> dict[str, object]:
     """What may be told of an exception."""
-    frames = traceback.extract_tb(error.__traceback__)
-    told: dict[str, object] = {
-        "exception": type(error).__name__,
-        "at": [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames],
-    }
-    reason = _reason(error)
-    return {**told, "reason": reason} if reason else told
-
-
-def _reason(error: BaseException) -> str | None:
-    if isinstance(error, OSError):
-        return error.strerror
-    return str(error) if isinstance(error, sqlite3.Error | ImportError) else None
+    told: dict[str, object] = {"exception": type(error).__name__, "at": places(error)}
+    why = reason(error)
+    return {**told, "reason": why} if why else told
 
 
 def configure(level: str) -> None:

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from local.child import Program
 from local.lock import FolderLock
 from local.supervisor import StartFailed, Supervisor
+from local.watchdog import Watchdog
 from shared.settings import Settings, environment, settings
 
 FRONT_PATIENCE = 6.0
@@ -54,8 +55,9 @@ def run(
         prepare(data)
         if options.models:
             chosen = describe_models(chosen, data)
+        put_right(chosen)
         programs = plan(chosen, data, options.workers, listening.fileno(), lock.descriptor)
-        supervisor = Supervisor(programs, "pump", lock, say, listening)
+        supervisor = Supervisor(programs, "pump", lock, Watchdog(data), say, listening)
         supervisor.run(lambda: on_ready(supervisor, chosen))
     finally:
         lock.release()
@@ -143,6 +145,14 @@ def prepare(data: Path) -> None:
     """The folders that people look for."""
     for folder in (data / "logs", data / "drops" / "local"):
         folder.mkdir(parents=True, exist_ok=True)
+
+
+def put_right(chosen: Settings) -> None:
+    """Whatever the last system's end has left in disorder."""
+    from local.reconcile import reconcile
+    from shared.bootstrap import assemble
+
+    reconcile(assemble(chosen))
 
 
 def describe_models(chosen: Settings, data: Path) -> Settings:

@@ -5,6 +5,7 @@ import uuid
 
 from local.envelopes import failures, message_id, sqs_event
 from local.http_events import Context, Handler
+from shared.errors import Unavailable
 from shared.ports import Letter, Queue
 from shared.system import OBJECTS, System
 
@@ -34,10 +35,17 @@ def hand_over(queue: Queue, name: str, letters: list[Letter], function: Handler)
     """Delete what the function has taken; what it has not comes again after a while."""
     failed = _failed(name, letters, function)
     for letter in letters:
-        if message_id(name, letter) in failed:
-            queue.extend(letter, min(LAST_BACKOFF, 2.0 ** min(letter.receives - 1, 10)))
-        else:
-            queue.delete(letter)
+        try:
+            _settle(queue, letter, message_id(name, letter) in failed)
+        except Unavailable:  # it comes again when its time is up
+            logger.exception("a letter could not be settled", extra={"queue": name})
+
+
+def _settle(queue: Queue, letter: Letter, failed: bool) -> None:
+    if failed:
+        queue.extend(letter, min(LAST_BACKOFF, 2.0 ** min(letter.receives - 1, 10)))
+    else:
+        queue.delete(letter)
 
 
 def _failed(name: str, letters: list[Letter], function: Handler) -> set[str]:

@@ -13,12 +13,14 @@ from local import logs
 from local.deliveries import Deliveries
 from local.drops import Drops
 from local.http_events import Handler
+from local.lost_workers import LostWorkers
 from local.objects import Objects
 from local.ready import tell_ready
 from local.schedule import Schedule
 from local.stream import Stream
 from shared import lifeline
 from shared.bootstrap import connect
+from shared.embedded.blobs import FolderBlobs
 from shared.embedded.table import SqliteTable
 from shared.settings import settings
 from shared.system import System
@@ -42,14 +44,22 @@ def _functions() -> dict[str, Handler]:
 
 def turns(system: System, functions: dict[str, Handler], drops: Drops) -> dict[str, Turn]:
     """What each thread does, over and over: look for work, wait a while for it, do it."""
-    table = system.table
+    table, inbox, artworks = system.table, system.inbox, system.artworks
     if not isinstance(table, SqliteTable):
         raise TypeError("the pump serves the embedded adapters only: set ATELIER_DATA")
+
+    def collect_garbage() -> None:
+        table.collect_garbage()
+        for blobs in (inbox, artworks):
+            if isinstance(blobs, FolderBlobs):
+                blobs.collect_garbage()
+
     return {
         "stream": Stream(table, functions["notify"], system.settings.table).turn,
         "objects": Objects(system, functions["ingest"]).turn,
         "deliveries": Deliveries(system, functions["deliver"]).turn,
-        "schedule": Schedule(table, functions["sweep"], system.now).turn,
+        "schedule": Schedule(functions["sweep"], collect_garbage, system.now).turn,
+        "lost workers": LostWorkers(system, table).turn,
         "drops": drops.turn,
     }
 

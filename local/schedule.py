@@ -1,4 +1,4 @@
-"""What happens by the clock: `sweep` every half minute, and the table's garbage now and then."""
+"""What happens by the clock: `sweep` every half minute, and every minute garbage is removed."""
 
 import time
 from collections.abc import Callable
@@ -6,24 +6,23 @@ from datetime import datetime
 
 from local.envelopes import schedule_event
 from local.http_events import Context, Handler
-from shared.embedded.table import SqliteTable
 
 SWEEP_SECONDS = 30.0
-GARBAGE_SECONDS = 600.0
+GARBAGE_SECONDS = 60.0
 
 
 class Schedule:
-    """EventBridge's part, and that of the table's TTL."""
+    """EventBridge's part, and that of the table's TTL and of the buckets' lifecycle rules."""
 
     def __init__(
         self,
-        table: SqliteTable,
         sweep: Handler,
+        collect_garbage: Callable[[], None],
         now: Callable[[], datetime],
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._table = table
         self._sweep = sweep
+        self._collect_garbage = collect_garbage
         self._now = now
         self._sleep = sleep
         self._next_sweep = self._next_garbage = time.monotonic()
@@ -37,5 +36,5 @@ class Schedule:
             self._sweep(event, Context("atelier-sweep", event["id"]))
         if moment >= self._next_garbage:
             self._next_garbage = moment + GARBAGE_SECONDS
-            self._table.collect_garbage()
+            self._collect_garbage()
         self._sleep(max(0.0, min(self._next_sweep, self._next_garbage) - time.monotonic()))

@@ -27,25 +27,27 @@ class Later:
 
 
 class Stream:
-    """Tells `notify`. A record that fails comes again later and holds up no other."""
+    """Tells `notify`. A record that fails comes again later and holds up no other; it stays in the
+    stream, so that the next pump knows of it too."""
 
     def __init__(self, table: SqliteTable, notify: Handler, name: str) -> None:
         self._table = table
         self._notify = notify
         self._name = name
         self._later: dict[int, Later] = {}
+        self._last = 0
 
     def turn(self) -> None:
         """Tell what is new and what is to be tried again, or wait for a ring."""
         self._table.stream_bell.listen()
-        fresh = self._table.announcements(BATCH)
+        fresh = self._table.announcements(BATCH, self._last)
         batch = fresh + self._due(time.monotonic())
         if not batch:
             self._table.stream_bell.wait(IDLE_SECONDS)
             return
         self._tell(batch)
-        if fresh:
-            self._table.acknowledge(fresh[-1].seq)
+        self._last = max(self._last, *(announcement.seq for announcement in batch))
+        self._table.acknowledge(self._last, keep=self._later)
 
     def _due(self, now: float) -> list[Announcement]:
         return [later.announcement for later in self._later.values() if later.at <= now]

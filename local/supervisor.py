@@ -8,12 +8,13 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from local.child import Child, Program
 from local.lock import FolderLock
 from local.ready import READY
+from local.watchdog import Watchdog
 
 logger = logging.getLogger("supervisor")
 
@@ -37,12 +38,14 @@ class Supervisor:
         programs: list[Program],
         last: str,
         lock: FolderLock,
+        watchdog: Watchdog,
         say: Say,
         listening: socket.socket,
     ) -> None:
         self._children = [Child(program) for program in programs]
         self._last = last
         self._lock = lock
+        self._watchdog = watchdog
         self._say = say
         self._listening = listening
         self._selector = selectors.DefaultSelector()
@@ -99,14 +102,20 @@ class Supervisor:
                 self._start(child, now)
 
     def _start(self, child: Child, now: float) -> None:
-        child.start(now)
+        try:
+            child.start(now)
+        except OSError as error:  # no room for its log, no more processes
+            child.plan_restart(now)
+            name = child.program.name
+            logger.error("no start", extra={"child": name, "reason": error.strerror})
+            return
         if child.output:
             self._selector.register(child.output, selectors.EVENT_READ, child)
         self._lock.write([known.pid for known in self._children if known.pid])
 
     def _next_moment(self) -> float:
         planned = [child.again_at for child in self._children if child.again_at is not None]
-        return min([*planned, self._next_log_look])
+        return min([*planned, self._next_log_look, self._watchdog.next_look])
 
     def _wait(self, moment: float) -> None:
         """Sleep until then, or until something happens."""
@@ -132,10 +141,21 @@ class Supervisor:
             if status is not None:
                 self._forget(output)
                 self._mourn(child, status, now)
+        self._end_stuck(self._watchdog.look(now))
         if now >= self._next_log_look:
             self._next_log_look = now + LOG_LOOK_SECONDS
             for log in {child.program.log for child in self._children}:
-                turn_over(log)
+                with suppress(OSError):
+                    turn_over(log)
+
+    def _end_stuck(self, pid: int | None) -> None:
+        """A child that is stopped or hangs within a transaction: SQLite undoes that."""
+        for child in self._children:
+            if pid is not None and child.pid == pid:
+                name = child.program.name
+                logger.error("a process holds up all others", extra={"child": name, "pid": pid})
+                self._say(f"{name} is stuck while it writes and holds up all others; it is killed")
+                child.kill()
 
     def _forget(self, output: object) -> None:
         for key in list(self._selector.get_map().values()):
@@ -148,7 +168,7 @@ class Supervisor:
         if child.program.tells_ready and not self._was_ready:
             raise StartFailed(f"{name} {how} while it started; {log} ends with:\n{tail(log)}")
         wait = child.plan_restart(now) - now
-        logger.warning("a process ended", extra={"process": name, "status": status, "wait": wait})
+        logger.warning("a process ended", extra={"child": name, "status": status, "wait": wait})
         when = f"in {wait:.2g} s" if wait else "now"
         self._say(f"{name} {how}; it is started again {when}. Its log: {log}")
 
@@ -217,5 +237,9 @@ def tail(log: Path) -> str:
 def turn_over(log: Path) -> None:
     """Keep a log that has grown large as `<name>.1`, and begin anew in place: all append."""
     if log.exists() and log.stat().st_size > LOG_BYTES:
-        shutil.copyfile(log, log.with_name(f"{log.name}.1"))
+        kept = log.with_name(f"{log.name}.1")
+        try:
+            shutil.copyfile(log, kept)
+        except OSError:  # a full disk: nothing is worth less room than an old log
+            kept.unlink(missing_ok=True)
         os.truncate(log, 0)

@@ -1,18 +1,47 @@
 """Wake-ups between processes: a named pipe for each waiter, rung after a commit.
 
-A lost ring costs a waiter one second at most: nothing relies on being woken.
+A lost ring costs a waiter one second at most: nothing relies on being woken. So a disk that refuses
+a pipe is no failure, and neither is one that cannot be rung.
 """
 
 import errno
 import os
 import select
 import threading
+import time
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
 FALLBACK_SECONDS = 1.0
 
 _numbers = count()
+
+
+class Pipe:
+    """One thread's ear: a pipe with a name, which goes when the thread does."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._path = folder / f"{os.getpid()}-{next(_numbers)}"
+        self._path.unlink(missing_ok=True)
+        hidden = self._path.with_name(f".{self._path.name}")
+        hidden.unlink(missing_ok=True)
+        os.mkfifo(hidden, 0o600)
+        self._descriptor = os.open(hidden, os.O_RDWR | os.O_NONBLOCK)
+        hidden.rename(self._path)
+
+    def __del__(self) -> None:
+        with suppress(AttributeError, OSError):
+            os.close(self._descriptor)
+            self._path.unlink()
+
+    def wait(self, seconds: float) -> None:
+        """Until there are rings; they count as heard."""
+        poll = select.poll()  # `select` cannot watch a descriptor above 1023
+        poll.register(self._descriptor, select.POLLIN)
+        if poll.poll(1000 * seconds):
+            os.read(self._descriptor, 4096)
 
 
 class Bell:
@@ -24,21 +53,19 @@ class Bell:
 
     def ring(self) -> None:
         """Wake everybody who waits. Pipes of the dead are removed."""
-        try:
-            pipes = list(self.folder.iterdir())
-        except FileNotFoundError:
-            return
-        for pipe in pipes:
-            if not pipe.name.startswith("."):  # that one is only just being made
-                self._poke(pipe)
+        with suppress(OSError):
+            for pipe in list(self.folder.iterdir()):
+                if not pipe.name.startswith("."):  # that one is only just being made
+                    self._poke(pipe)
 
     def wait(self, seconds: float) -> None:
         """Return at the next ring, or one since the last wait, or after `seconds` (1 at most)."""
+        seconds = max(0.0, min(seconds, FALLBACK_SECONDS))
         pipe = self._pipe()
-        poll = select.poll()  # `select` cannot watch a descriptor above 1023
-        poll.register(pipe, select.POLLIN)
-        if poll.poll(1000 * max(0.0, min(seconds, FALLBACK_SECONDS))):
-            os.read(pipe, 4096)
+        if pipe:
+            pipe.wait(seconds)
+        else:
+            time.sleep(seconds)
 
     def listen(self) -> None:
         """Count rings from now on: call before looking for work, then `wait` misses none."""
@@ -58,15 +85,9 @@ class Bell:
         finally:
             os.close(pipe)
 
-    def _pipe(self) -> int:
+    def _pipe(self) -> Pipe | None:
         if not hasattr(self._local, "pipe"):
-            self.folder.mkdir(parents=True, exist_ok=True)
-            path = self.folder / f"{os.getpid()}-{next(_numbers)}"
-            path.unlink(missing_ok=True)
-            hidden = path.with_name(f".{path.name}")
-            hidden.unlink(missing_ok=True)
-            os.mkfifo(hidden, 0o600)
-            self._local.pipe = os.open(hidden, os.O_RDWR | os.O_NONBLOCK)
-            hidden.rename(path)
-        pipe: int = self._local.pipe
+            with suppress(OSError):
+                self._local.pipe = Pipe(self.folder)
+        pipe: Pipe | None = getattr(self._local, "pipe", None)
         return pipe

@@ -8,7 +8,7 @@ import hmac
 import mimetypes
 import os
 import secrets
-import time
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime
@@ -17,13 +17,16 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import quote, urlencode
 
+from shared.embedded.faults import told
+from shared.embedded.recovery import runs
 from shared.errors import Conflict, Forbidden, Unavailable
 from shared.ports import BlobInfo, Blobs, SignedPut
 from shared.signing import get_expiry, put_expiry, window_start
 
 MAX_PART_BYTES = 255
-SCRATCH_SECONDS = 24 * 3600
 PUBLISH_TRIES = 10
+ABSENT = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
+"""What the system says where no such blob is."""
 
 
 class FolderBlobs:
@@ -65,33 +68,26 @@ class FolderBlobs:
         """A file that becomes the blob when the block ends well. With `once` an existing blob
         stays as it is and `Conflict` is raised."""
         target = self.path(key)
-        self._check_room()
-        scratch = self.folder / ".scratch"
-        scratch.mkdir(parents=True, exist_ok=True)
-        temporary = scratch / secrets.token_hex(12)
-        try:
-            with temporary.open("xb") as file:
+        with told():
+            self._check_room()
+            with self._scratch_file() as file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
-            _publish(temporary, target, once)
-        except OSError as error:
-            if error.errno is None:
-                raise  # not the disk's: `TimeoutError` is an `OSError` too
-            raise Unavailable(f"the disk refuses: {error.strerror}", code="disk_failed") from error
-        finally:
-            temporary.unlink(missing_ok=True)
-        self._sync_folders(target.parent)
+                _publish(Path(file.name), target, once)
+            self._sync_folders(target.parent)
 
     def get(self, key: str) -> bytes | None:
-        try:
+        with told(), suppress(*ABSENT):
             return self.path(key).read_bytes()
-        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-            return None
+        return None
 
     def head(self, key: str) -> BlobInfo | None:
         path = self.path(key)
-        return BlobInfo(key, path.stat().st_size) if path.is_file() else None
+        with told(), suppress(*ABSENT):
+            state = path.stat()
+            return BlobInfo(key, state.st_size) if stat.S_ISREG(state.st_mode) else None
+        return None
 
     def copy(self, key: str, source: Blobs, source_key: str) -> None:
         data = source.get(source_key)
@@ -100,24 +96,28 @@ class FolderBlobs:
 
     def delete(self, key: str) -> None:
         path = self.path(key)
-        with suppress(FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        with told(), suppress(*ABSENT):
             path.unlink()
-        for folder in path.parents:
-            if folder == self.folder or not _remove_empty(folder):
-                return
+        folder = path.parent
+        while folder != self.folder and _remove_empty(folder):
+            folder = folder.parent
+        self._sync_folder(folder)
 
     def keys(self, prefix: str) -> Iterator[str]:
         root = self.path(prefix)
-        for path in sorted(root.rglob("*")):
+        with told():
+            folders = list(os.walk(root, onerror=_complain))
+        files = sorted(Path(folder, name) for folder, _, names in folders for name in names)
+        for path in files:
             if path.is_file():
                 yield path.relative_to(self.folder).as_posix()
 
-    def collect_garbage(self) -> None:
-        """Remove what writers left behind that were killed, a day or more ago."""
-        long_ago = time.time() - SCRATCH_SECONDS
-        for path in (self.folder / ".scratch").glob("*"):
-            if path.stat().st_mtime < long_ago:
-                path.unlink(missing_ok=True)
+    def collect_garbage(self, nobody_writes: bool = False) -> None:
+        """Remove what writers left behind whose process has ended: all, where nobody writes."""
+        with told():
+            for path in (self.folder / ".scratch").glob("*"):
+                if nobody_writes or not runs(int(path.name.partition("-")[0])):
+                    path.unlink(missing_ok=True)
 
     def sign_put(self, key: str, media_type: str, size: int, now: datetime) -> SignedPut:
         expires = int(put_expiry(now).timestamp())
@@ -163,16 +163,33 @@ class FolderBlobs:
         if disk.f_bavail * disk.f_frsize < self._reserve:
             raise Unavailable("the disk is full", code="disk_full")
 
+    @contextmanager
+    def _scratch_file(self) -> Iterator[IO[bytes]]:
+        """A file whose name says which process writes it; gone in the end."""
+        scratch = self.folder / ".scratch"
+        scratch.mkdir(parents=True, exist_ok=True)
+        temporary = scratch / f"{os.getpid()}-{secrets.token_hex(12)}"
+        try:
+            with temporary.open("xb") as file:
+                yield file
+        finally:
+            with suppress(OSError):  # it is collected later
+                temporary.unlink(missing_ok=True)
+
     def _sync_folders(self, folder: Path) -> None:
         """Each folder on the way up, to the one that holds the bucket's own: any may have been made
         just now, by us or by another."""
         while folder != self.folder.parent.parent:
+            self._sync_folder(folder)
+            folder = folder.parent
+
+    def _sync_folder(self, folder: Path) -> None:
+        with told(), suppress(FileNotFoundError):  # removed again, with all that was in it
             descriptor = os.open(folder, os.O_RDONLY)
             try:
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
-            folder = folder.parent
 
 
 def _publish(temporary: Path, target: Path, once: bool) -> None:
@@ -183,10 +200,22 @@ def _publish(temporary: Path, target: Path, once: bool) -> None:
             target.parent.mkdir(parents=True, exist_ok=True)
             return place(temporary, target)
         except FileExistsError:
+            if not target.parent.is_dir():
+                raise _taken(target) from None
             raise Conflict("these bytes were sent already", code="already_uploaded") from None
+        except (IsADirectoryError, NotADirectoryError):
+            raise _taken(target) from None
         except FileNotFoundError:
             continue
     raise Unavailable(f"the folder of {target.name} is removed again and again")
+
+
+def _taken(target: Path) -> Forbidden:
+    """A folder has one name for a blob `a` and for the folder of `a/b`; a bucket has room for both.
+
+    Trying again would not help, so this is no `Unavailable`.
+    """
+    return Forbidden(f"no blob can be called {target.name!r} here: a folder is")
 
 
 def _remove_empty(folder: Path) -> bool:
@@ -195,6 +224,12 @@ def _remove_empty(folder: Path) -> bool:
     except OSError:
         return False
     return True
+
+
+def _complain(error: OSError) -> None:
+    """A folder may go while we look; one that cannot be read must not pass for an empty one."""
+    if not isinstance(error, ABSENT):
+        raise error
 
 
 def _media_type(key: str) -> str:

@@ -2,15 +2,18 @@
 
 A commit is on the disk when it returns (`synchronous=FULL`). Writers queue on a file lock before
 `BEGIN IMMEDIATE`: the lock is fair and wakes at once, SQLite's busy handler sleeps and gambles.
+What is deleted is overwritten (`secure_delete`), and gone from the log too once that was emptied.
 """
 
-import fcntl
-import os
 import sqlite3
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from shared.embedded.clock import boot_id
+from shared.embedded.faults import told
+from shared.embedded.write_lock import WriteLock
 
 MIGRATIONS = [
     """
@@ -34,60 +37,111 @@ MIGRATIONS = [
         queue TEXT NOT NULL, tenant TEXT NOT NULL, turn INTEGER NOT NULL,
         PRIMARY KEY (queue, tenant)) WITHOUT ROWID;
     """,
+    "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
 ]
 """One script for each schema version; `PRAGMA user_version` says how many have run."""
 
 WAL_BYTES = 16 * 2**20
+BUSY_SECONDS = 4.0
+"""Only strangers, such as a backup, are waited for: our own writers hold the lock."""
+EMPTYING_SECONDS = 0.1
+
+Parameters = Sequence[object] | Mapping[str, object]
+
+
+class Owned:
+    """One thread's connection: closed when the thread ends, not when its garbage is collected."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+
+    def __del__(self) -> None:
+        with suppress(sqlite3.Error):
+            self.connection.close()
 
 
 class Database:
-    """Connections to `atelier.db` in a folder, one for each thread."""
+    """Connections to `atelier.db` in a folder, one for each thread.
+
+    What SQLite or the disk refuse comes out as `Unavailable`; a connection serves on after that.
+    """
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self._local = threading.local()
+        with told():
+            folder.mkdir(parents=True, exist_ok=True)
         self._migrate()
+        self._forget_last_boot()
 
     def read(self) -> sqlite3.Connection:
-        """This thread's connection: for single reads, each a snapshot of its own."""
-        if not hasattr(self._local, "connection"):
-            self._local.lock = os.open(self.folder / "write.lock", os.O_RDWR | os.O_CREAT, 0o600)
-            with self._locked():
-                self._local.connection = self._connect()
-        connection: sqlite3.Connection = self._local.connection
-        return connection
+        """This thread's connection."""
+        if not hasattr(self._local, "owned"):
+            self._local.lock = WriteLock(self.folder)
+            with self._local.lock.held():
+                self._local.owned = Owned(self._connect())
+        owned: Owned = self._local.owned
+        return owned.connection
+
+    def rows(self, sql: str, parameters: Parameters = ()) -> list[sqlite3.Row]:
+        """A single read, whole: a snapshot of its own, let go at once."""
+        with told():
+            return self.read().execute(sql, parameters).fetchall()
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
         """A transaction that no other writer disturbs; durable when the block has ended."""
-        connection = self.read()
-        with self._locked():
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield connection
-            except BaseException:
-                connection.execute("ROLLBACK")
-                raise
-            connection.execute("COMMIT")
+        with told():
+            connection = self.read()
+            with self._local.lock.held():
+                connection.execute("BEGIN IMMEDIATE")
+                try:
+                    yield connection
+                    connection.execute("COMMIT")
+                except BaseException:
+                    self._undo(connection)
+                    raise
 
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        fcntl.flock(self._local.lock, fcntl.LOCK_EX)
+    def empty_log(self) -> None:
+        """Bring everything from the write-ahead log into the file, and leave the log empty. While
+        somebody reads, what can be brought is."""
+        with told():
+            connection = self.read()
+            with self._local.lock.held():
+                self._patience(connection, EMPTYING_SECONDS)
+                try:
+                    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                finally:
+                    self._patience(connection, BUSY_SECONDS)
+
+    def _undo(self, connection: sqlite3.Connection) -> None:
+        """A commit that failed leaves its transaction open. A connection that cannot even undo it
+        is given up."""
         try:
-            yield
-        finally:
-            fcntl.flock(self._local.lock, fcntl.LOCK_UN)
+            connection.rollback()
+        except sqlite3.Error:
+            del self._local.owned
 
     def _connect(self) -> sqlite3.Connection:
         """Under the lock: the switch to WAL fails at once where another opens the file just then,
         whatever the timeout."""
-        connection = sqlite3.connect(self.folder / "atelier.db", isolation_level=None, timeout=30)
-        connection.row_factory = sqlite3.Row
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
+        connection = sqlite3.connect(
+            self.folder / "atelier.db", isolation_level=None, check_same_thread=False
+        )
+        try:
+            self._patience(connection, BUSY_SECONDS)
+            connection.row_factory = sqlite3.Row
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA secure_delete = ON")
+            connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
+        except BaseException:
+            connection.close()
+            raise
         return connection
+
+    def _patience(self, connection: sqlite3.Connection, seconds: float) -> None:
+        connection.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
 
     def _migrate(self) -> None:
         with self.write() as db:
@@ -98,3 +152,14 @@ class Database:
                 for statement in script.split(";"):
                     db.execute(statement)
                 db.execute(f"PRAGMA user_version = {number}")
+
+    def _forget_last_boot(self) -> None:
+        """The first in a new boot makes all letters visible: their times were of another clock."""
+        known = {"name": "boot", "value": boot_id()}
+        sql = "SELECT 1 FROM meta WHERE name = :name AND value = :value"
+        if self.rows(sql, known):
+            return
+        with self.write() as db:
+            if not db.execute(sql, known).fetchone():
+                db.execute("UPDATE letters SET visible_at = 0 WHERE visible_at > 0")
+                db.execute("REPLACE INTO meta (name, value) VALUES (:name, :value)", known)

@@ -18,7 +18,11 @@ SECRET_BYTES = 32
 
 
 def embedded(chosen: Settings, data: Path) -> System:
-    """Adapters over `data`: `atelier.db`, `uploads/`, `drops/`, `artworks/`, `events.jsonl`."""
+    """Adapters over `data`: `atelier.db`, `uploads/`, `drops/`, `artworks/`, `events.jsonl`.
+
+    On a disk that fills up, uploads are refused first; then artworks, so that what was accepted
+    may still end; what is left is the database's.
+    """
     database = Database(data)
     secret = _secret(data)
     blobs = partial(FolderBlobs, secret=secret, public_url=chosen.public_url)
@@ -26,7 +30,7 @@ def embedded(chosen: Settings, data: Path) -> System:
         settings=chosen,
         table=SqliteTable(database),
         inbox=blobs(data, "inbox", reserve=chosen.disk_reserve, prefixes=("uploads", "drops")),
-        artworks=blobs(data / "artworks", "artworks"),
+        artworks=blobs(data / "artworks", "artworks", reserve=chosen.disk_reserve // 2),
         topic=FileTopic(data),
         queue=cache(partial(SqliteQueue, database)),
         secret=lambda: secret,

@@ -1,6 +1,8 @@
 """The job table in SQLite."""
 
+import json
 import sqlite3
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from time import time
 from typing import NamedTuple, TypeVar
@@ -32,15 +34,11 @@ class SqliteTable:
         self.change_bell = Bell(database.folder, "changes")
 
     def get(self, kind: type[R], pk: str, sk: str | None = None) -> R | None:
-        row = (
-            self.database.read()
-            .execute(
-                f"SELECT version, body FROM items WHERE pk = :pk AND sk = :sk AND {ALIVE}",
-                {"pk": pk, "sk": sk or _only_sk(kind), "now": time()},
-            )
-            .fetchone()
+        rows = self.database.rows(
+            f"SELECT version, body FROM items WHERE pk = :pk AND sk = :sk AND {ALIVE}",
+            {"pk": pk, "sk": sk or _only_sk(kind), "now": time()},
         )
-        return _load(kind, row) if row else None
+        return _load(kind, rows[0]) if rows else None
 
     def put(self, record: R) -> R:
         index = record.index()
@@ -64,7 +62,7 @@ class SqliteTable:
 
     def partition(self, kind: type[R], pk: str) -> list[R]:
         name = _name(kind)
-        rows = self.database.read().execute(
+        rows = self.database.rows(
             f"""SELECT version, body FROM items WHERE pk = :pk AND sk >= :first AND sk < :last
                 AND {ALIVE} ORDER BY sk""",
             {"pk": pk, "first": name, "last": name + "~", "now": time()},
@@ -75,7 +73,7 @@ class SqliteTable:
         self, kind: type[R], owner: str, before: str | None, limit: int, status: str | None = None
     ) -> list[R]:
         filtered = "AND status = :status" if status else ""
-        rows = self.database.read().execute(
+        rows = self.database.rows(
             f"""SELECT version, body FROM items WHERE owner = :owner {filtered} AND {ALIVE}
                 AND (:before IS NULL OR pk < :before) ORDER BY pk DESC LIMIT :limit""",
             {"owner": owner, "status": status, "before": before, "limit": limit, "now": time()},
@@ -83,7 +81,7 @@ class SqliteTable:
         return [_load(kind, row) for row in rows]
 
     def batch(self, batch: str, before: str | None, limit: int) -> list[JobRecord]:
-        rows = self.database.read().execute(
+        rows = self.database.rows(
             """SELECT version, body FROM items WHERE batch = :batch
                AND (:before IS NULL OR pk < :before) ORDER BY pk DESC LIMIT :limit""",
             {"batch": batch, "before": before, "limit": limit},
@@ -91,7 +89,7 @@ class SqliteTable:
         return [_load(JobRecord, row) for row in rows]
 
     def due(self, shard: int, now: datetime, limit: int) -> list[Record]:
-        rows = self.database.read().execute(
+        rows = self.database.rows(
             f"""SELECT sk, version, body FROM items WHERE due_shard = :shard AND due_at <= :due
                 AND {ALIVE} ORDER BY due_at LIMIT :limit""",
             {"shard": shard, "due": now.timestamp(), "limit": limit, "now": time()},
@@ -101,24 +99,30 @@ class SqliteTable:
     def watch(self, pk: str, seconds: float) -> None:
         self.change_bell.wait(seconds)
 
-    def announcements(self, limit: int) -> list[Announcement]:
-        """The oldest entries of the stream; those of records that are gone are left out."""
-        rows = self.database.read().execute(
+    def announcements(self, limit: int, after: int = 0) -> list[Announcement]:
+        """The oldest entries of the stream after that one; those of records that are gone are left
+        out."""
+        rows = self.database.rows(
             """SELECT seq, stream.sk AS sk, version, body FROM stream
-               JOIN items USING (pk, sk) ORDER BY seq LIMIT ?""",
-            (limit,),
+               JOIN items USING (pk, sk) WHERE seq > ? ORDER BY seq LIMIT ?""",
+            (after, limit),
         )
         return [Announcement(row["seq"], _load(_kind(row["sk"]), row)) for row in rows]
 
-    def acknowledge(self, last: int) -> None:
-        """Forget the stream up to and including `last`."""
+    def acknowledge(self, last: int, keep: Iterable[int] = ()) -> None:
+        """Forget the stream up to and including `last`, except for what is to be kept."""
         with self.database.write() as db:
-            db.execute("DELETE FROM stream WHERE seq <= ?", (last,))
+            db.execute(
+                """DELETE FROM stream WHERE seq <= ?
+                   AND seq NOT IN (SELECT value FROM json_each(?))""",
+                (last, json.dumps(list(keep))),
+            )
 
     def collect_garbage(self) -> None:
-        """Remove what has expired: the table's TTL."""
+        """Remove what has expired (the table's TTL), and from the log what was removed."""
         with self.database.write() as db:
             db.execute("DELETE FROM items WHERE expires_at <= ?", (time(),))
+        self.database.empty_log()
 
 
 def _name(kind: type[Record]) -> str:

@@ -1,14 +1,15 @@
 """The embedded system keeps what it has acknowledged: through `kill -9`, and, by the order in which
 it makes the disk write, through power loss."""
 
-import os
+import contextlib
+import gc
 import random
 import re
-import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,9 @@ from shared.embedded.table import SqliteTable
 from shared.ports import Letter, Queue
 from shared.records import JobRecord
 from shared.settings import Settings
+from tests.contract.worlds import job
 from tests.contract.writer import ARTWORK
+from tests.debian import install
 
 ROOT = Path(__file__).parents[2]
 KILLS = 4
@@ -28,23 +31,10 @@ CALLS = "fsync,fdatasync,rename,renameat,renameat2,link,linkat,mkdir,mkdirat"
 BLOB = ARTWORK.key("ada", "job-1")
 
 
-@pytest.fixture(scope="session")
-def strace() -> str:
-    """The tracer; installed where that is possible, and in CI it must be."""
-    if not shutil.which("strace") and os.geteuid() == 0 and shutil.which("apt-get"):
-        subprocess.run(["apt-get", "update", "-qq"], check=False)
-        subprocess.run(["apt-get", "install", "-y", "-qq", "strace"], check=False)
-    found = shutil.which("strace")
-    if found is None:
-        message = "strace is not there: NOBODY HAS CHECKED the order of writes on the disk"
-        refuse = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
-        refuse(message)
-    return found
-
-
 @pytest.fixture
-def trace(strace: str, tmp_path: Path) -> list[str]:
-    """What a writer asked of the disk while it stored an artwork and committed it."""
+def trace(tmp_path: Path) -> list[str]:
+    """What a writer asked of the disk while it stored an artwork, committed it and announced it."""
+    strace = install("strace", "strace")
     log = tmp_path / "trace"
     data = tmp_path / "data"
     writer = [sys.executable, "-m", "tests.contract.writer", "once", str(data)]
@@ -66,7 +56,7 @@ def commit(trace: list[str]) -> int:
 
 class TestTheOrderOnTheDisk:
     def test_bytes_then_name_then_folder_then_commit(self, trace: list[str]) -> None:
-        (bytes_synced,) = places(trace, r"f(data)?sync\(\d+</artworks/\.scratch/\w+>")
+        (bytes_synced,) = places(trace, r"f(data)?sync\(\d+</artworks/\.scratch/[\w-]+>")
         (named,) = places(trace, rf'(rename|link)\w*\(.*"/artworks/{re.escape(BLOB)}"')
         (folder_synced,) = places(trace, r"fsync\(\d+</artworks/ada/job-1>")
         committed = commit(trace)
@@ -82,6 +72,16 @@ class TestTheOrderOnTheDisk:
             (made_at,) = places(trace, rf'mkdir\w*\(.*"{made}"')
             synced = places(trace, rf"fsync\(\d+<{parent}>")
             assert any(made_at < place < committed for place in synced), (made, trace)
+
+    def test_what_is_told_is_on_the_disk_before_the_outbox_is_cleared(
+        self, trace: list[str]
+    ) -> None:
+        (ended,) = places(trace, r'mkdir\w*\(.*"/ended"')
+        (told,) = places(trace, r"f(data)?sync\(\d+</events\.jsonl>")
+        named = places(trace, r"fsync\(\d+<>")
+        cleared = places(trace, r"f(data)?sync\(\d+</atelier\.db-wal>")
+        assert ended < told < min(place for place in cleared if place > ended)
+        assert any(told < place < cleared[-1] for place in named)
 
 
 def write_until_killed(folder: Path, first: int, acknowledged: int) -> int:
@@ -148,6 +148,64 @@ def drain(queue: Queue) -> list[Letter]:
 
 
 def test_a_database_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
-    Database(tmp_path).read().execute("PRAGMA user_version = 99")
+    Database(tmp_path).rows("PRAGMA user_version = 99")
     with pytest.raises(RuntimeError, match="newer Atelier"):
         Database(tmp_path)
+
+
+def test_what_is_deleted_leaves_no_byte_behind(tmp_path: Path) -> None:
+    system = embedded(Settings(data=tmp_path, disk_reserve=0), tmp_path)
+    assert isinstance(system.table, SqliteTable)
+    secrets = ["a long secret " * 500, "a short secret"]
+    for number, secret in enumerate(secrets):
+        stored = system.table.put(job(f"job-{number}", input={"text": secret}))
+        system.table.put(job(f"other-{number}"))
+        system.table.put(stored.model_copy(update={"input": {}}))
+    system.table.put(stored := job("gone", input={"text": "a third secret"}))
+    system.table.delete(stored)
+    system.table.collect_garbage()
+    kept = b"".join(path.read_bytes() for path in tmp_path.glob("atelier.db*"))
+    assert b"other-1" in kept
+    assert b"secret" not in kept
+    assert (tmp_path / "atelier.db-wal").stat().st_size == 0
+
+
+def test_a_reader_does_not_hold_up_the_emptying_of_the_log(tmp_path: Path) -> None:
+    system = embedded(Settings(data=tmp_path, disk_reserve=0), tmp_path)
+    assert isinstance(system.table, SqliteTable)
+    system.table.put(job("one"))
+    with contextlib.closing(sqlite3.connect(tmp_path / "atelier.db")) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM items").fetchall()
+        system.table.put(job("two"))
+        system.table.collect_garbage()
+        system.table.put(job("three"))
+    system.table.collect_garbage()
+    assert (tmp_path / "atelier.db-wal").stat().st_size == 0
+    assert {record.id for record in system.table.owned(JobRecord, "ada", None, 9)} == {
+        "one",
+        "two",
+        "three",
+    }
+
+
+def test_threads_that_come_and_go_leave_no_open_file(tmp_path: Path) -> None:
+    """A worker's heart beats in a thread of its own for each job."""
+    system = embedded(Settings(data=tmp_path, disk_reserve=0), tmp_path)
+
+    def use() -> None:
+        system.queue("standard-bulk").receive(1, 1, wait=0.01)
+
+    for _ in range(40):
+        thread = threading.Thread(target=use)
+        thread.start()
+        thread.join()
+    gc.collect()
+    open_here = [path for path in Path("/proc/self/fd").glob("*") if _leads(path, tmp_path)]
+    assert len(open_here) < 10
+
+
+def _leads(link: Path, folder: Path) -> bool:
+    with contextlib.suppress(OSError):
+        return str(link.readlink()).startswith(str(folder))
+    return False

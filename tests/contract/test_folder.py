@@ -3,6 +3,7 @@ and signatures that it must check itself."""
 
 import contextlib
 import errno
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -57,6 +58,17 @@ class TestNames:
         blobs.put(key, b"x", "image/png")
         assert list(blobs.keys("ada/")) == [key]
 
+    @pytest.mark.parametrize("first", ["ada/a", "ada/a/b"])
+    def test_of_a_blob_and_of_a_folder_are_not_the_same(
+        self, blobs: FolderBlobs, first: str
+    ) -> None:
+        """Whoever comes second is told so for good, and not that the disk is at fault."""
+        blobs.put(first, b"first", "image/png")
+        for second in {"ada/a", "ada/a/b", "ada/a/b/c"} - {first}:
+            with pytest.raises(Forbidden):
+                blobs.put(second, b"second", "image/png")
+        assert blobs.get(first) == b"first"
+
     def test_of_other_prefixes_are_refused(self, tmp_path: Path) -> None:
         inbox = FolderBlobs(tmp_path, "inbox", b"key", "http://x", prefixes=("uploads", "drops"))
         inbox.put("drops/ada/b/a.jpg", b"x", "image/jpeg")
@@ -82,7 +94,7 @@ class TestHalfWritten:
             raise TimeoutError
         with pytest.raises(Unavailable) as failed, blobs.writer(KEY):
             raise OSError(errno.ENOSPC, "No space left on device")
-        assert failed.value.code == "disk_failed"
+        assert failed.value.code == "disk_full"
 
     def test_files_leave_the_old_blob_as_it_was(self, blobs: FolderBlobs) -> None:
         blobs.put(KEY, b"whole", "image/png")
@@ -98,6 +110,21 @@ class TestHalfWritten:
             file.write(b"new")
             blobs.delete("uploads/ada/1")
         assert blobs.get("uploads/ada/2") == b"new"
+
+
+class TestGarbage:
+    def test_of_dead_writers_is_removed_and_that_of_the_living_is_not(
+        self, blobs: FolderBlobs
+    ) -> None:
+        with subprocess.Popen(["true"]) as dead:
+            dead.wait()
+        with blobs.writer(KEY) as file:
+            file.write(b"whole")
+            left = blobs.folder / ".scratch" / f"{dead.pid}-0123"
+            left.write_bytes(b"half")
+            blobs.collect_garbage()
+            assert not left.exists()
+        assert blobs.get(KEY) == b"whole"
 
 
 class TestOnce:

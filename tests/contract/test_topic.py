@@ -1,6 +1,11 @@
 """The promises of `shared.ports.Topic`: what is published reaches who listens."""
 
+import fcntl
 import json
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -43,6 +48,30 @@ def test_an_event_is_told_whole(world: World) -> None:
     (message,) = heard(world)
     assert message["id"] == "event-1"
     assert Event.model_validate(message["event"]) == ENDED
+
+
+def test_only_one_at_a_time_writes_to_the_file(tmp_path: Path) -> None:
+    """Two that turn it over at once would throw away what the first has kept."""
+    topic = FileTopic(tmp_path)
+    folder = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(folder, fcntl.LOCK_EX)
+    with ThreadPoolExecutor(1) as pool:
+        publishing = pool.submit(topic.publish, "event-1", ENDED)
+        time.sleep(0.3)
+        waited = not publishing.done()
+        os.close(folder)
+        publishing.result()
+    assert waited
+    assert topic.path.read_text().count("event-1") == 1
+
+
+def test_the_file_before_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared.embedded.topic.MAX_BYTES", 10)
+    topic = FileTopic(tmp_path)
+    topic.publish("event-1", ENDED)
+    topic.publish("event-2", ENDED)
+    assert "event-1" in (tmp_path / "events.1.jsonl").read_text()
+    assert "event-2" in topic.path.read_text()
 
 
 @pytest.mark.parametrize(

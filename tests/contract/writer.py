@@ -1,6 +1,6 @@
 """A program that writes, for `test_durability`: it is traced, and it is killed.
 
-python -m tests.contract.writer once FOLDER     store an artwork, then commit it
+python -m tests.contract.writer once FOLDER     store an artwork, then commit it; announce its end
 python -m tests.contract.writer on FOLDER N     from N on, until killed; says what is written
 """
 
@@ -8,11 +8,13 @@ import sys
 from itertools import count
 from pathlib import Path
 
+from functions.announcing import announce
+from shared.contract import Status
 from shared.embedded.system import embedded
 from shared.records import JobRecord, Made
 from shared.settings import Settings
 from shared.system import System
-from tests.contract.worlds import job
+from tests.contract.worlds import NOW, job
 
 ARTWORK = Made(index=0, media_type="image/png", sha256="0" * 64, bytes=5, attempt=1)
 
@@ -21,7 +23,11 @@ def write_once(system: System, folder: Path) -> None:
     stored = system.table.put(job())
     (folder / "ready").mkdir()  # seen in the trace
     system.artworks.put(ARTWORK.key("ada", "job-1"), b"bytes", "image/png")
-    system.table.put(stored.model_copy(update={"artworks": (ARTWORK,)}))
+    made = system.table.put(stored.model_copy(update={"artworks": (ARTWORK,)}))
+    ended = {"status": Status.SUCCEEDED, "ended_at": NOW, "announce": True}
+    told = system.table.put(made.model_copy(update=ended))
+    (folder / "ended").mkdir()
+    announce(system, told)
 
 
 def write_on(system: System, first: int) -> None:

@@ -12,7 +12,7 @@ from shared.embedded.database import Database
 for folder in sys.argv[1:]:
     print("ready", flush=True)
     sys.stdin.readline()
-    Database(Path(folder)).read().execute("SELECT count(*) FROM items")
+    Database(Path(folder)).rows("SELECT count(*) FROM items")
 """
 PROCESSES, ROUNDS = 6, 20
 

@@ -3,14 +3,11 @@
 import contextlib
 import json
 import os
-import re
 import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,103 +15,17 @@ import httpx
 import pytest
 
 from local.connection import MAX_HEAD_BYTES
-
-ROOT = Path(__file__).parents[2]
-PHOTO = (ROOT / "local" / "sample.jpg").read_bytes()
-NAMES = ("local.front", "local.pump", "gpu_worker")
-OWN_MODELS = ("--models", "tests.own_models")
-READY = re.compile(r"ready: (http://\S+)/ ")
-
-
-@dataclass
-class Running:
-    """A started system."""
-
-    process: "subprocess.Popen[str]"
-    url: str
-    data: Path
-
-    def children(self) -> dict[str, int]:
-        """The process ids of the three, by module."""
-        pids = (self.data / "lock").read_text().split()
-        named = {command(int(pid)): int(pid) for pid in pids}
-        return {name: pid for text, pid in named.items() for name in NAMES if name in text}
-
-    def call(self, method: str, path: str, **options: Any) -> httpx.Response:
-        return httpx.request(method, httpx.URL(self.url).join(path), timeout=30, **options)
-
-    def ticket(self, **wish: Any) -> dict[str, Any]:
-        body = {"content_type": "image/jpeg", "size": len(PHOTO), **wish}
-        answered = self.call("POST", "/v1/uploads", json=body)
-        assert answered.status_code == 201, answered.text
-        ticket: dict[str, Any] = answered.json()
-        return ticket
-
-    def end(self) -> int:
-        self.process.send_signal(signal.SIGINT)
-        return self.process.wait(30)
-
-
-def command(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
-    except (FileNotFoundError, ProcessLookupError):
-        return ""
-
-
-def processes_of(data: Path) -> list[int]:
-    """Every process whose environment names this data folder."""
-    mark = f"ATELIER_DATA={data}".encode()
-    found = []
-    for folder in Path("/proc").iterdir():
-        with contextlib.suppress(OSError):
-            if folder.name.isdigit() and mark in (folder / "environ").read_bytes().split(b"\0"):
-                found.append(int(folder.name))
-    return found
-
-
-def wait_until(done: Callable[[], bool], seconds: float = 20) -> None:
-    end = time.monotonic() + seconds
-    while not done():
-        assert time.monotonic() < end, "it did not come to that"
-        time.sleep(0.05)
-
-
-def start(data: Path, *options: str) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
-        [sys.executable, "-m", "local", "up", "--data", str(data), "--port", "0", *options],
-        cwd=ROOT,
-        env={name: text for name, text in os.environ.items() if not name.startswith("ATELIER_")}
-        | {"ATELIER_DRAIN": "2", "ATELIER_DEFAULT_MODEL": "plain"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-
-
-def ready_url(output: Iterable[str]) -> str:
-    """From the line that says so; others may come before it."""
-    said = []
-    for line in output:
-        said.append(line)
-        if ready := READY.search(line):
-            return ready[1]
-    raise AssertionError("".join(said))
-
-
-@contextlib.contextmanager
-def running(data: Path, *options: str) -> Iterator[Running]:
-    process = start(data, *options)
-    assert process.stdout
-    try:
-        yield Running(process, ready_url(process.stdout), data)
-    finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGINT)
-        process.wait(30)
-        process.stdout.close()
-        for pid in processes_of(data):
-            os.kill(pid, signal.SIGKILL)
+from tests.machine import (
+    OWN_MODELS,
+    PHOTO,
+    ROOT,
+    Running,
+    command,
+    processes_of,
+    running,
+    start,
+    wait_until,
+)
 
 
 @pytest.fixture(scope="module")

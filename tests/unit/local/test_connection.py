@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 
@@ -15,13 +16,20 @@ from local.front import _server
 
 
 async def echo(scope: Scope, receive: Receive, send: Send) -> None:
-    body = await Request(scope, receive).body(10**6, 5, 5)
-    await Plain(200, [("x-length", str(len(body)))]).send(send)
+    request = Request(scope, receive)
+    if request.path == "/refused":
+        return await Plain(403, []).send(send)
+    if request.path == "/slow":
+        await asyncio.sleep(0.7)
+    body = await request.body(10**6, 5, 5)
+    named = [("x-length", str(len(body))), ("x-evil", request.headers.get("evil", "none"))]
+    return await Plain(200, named, b"x" * (10**7 if request.path == "/large" else 0)).send(send)
 
 
 @pytest.fixture
 def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    monkeypatch.setattr(connection, "HEAD_SECONDS", 0.3)
+    for name in ("HEAD_SECONDS", "LINGER_SECONDS", "READ_SECONDS"):
+        monkeypatch.setattr(connection, name, 0.3)
     logging.getLogger("uvicorn").setLevel("ERROR")
     server = _server(echo)
     listening = socket.create_server(("127.0.0.1", 0))
@@ -39,7 +47,7 @@ def talk(port: int, *parts: bytes, pause: float = 0.0) -> bytes:
         for part in parts:
             client.sendall(part)
             time.sleep(pause)
-        client.settimeout(1.0)
+        client.settimeout(2.0)
         answered = b""
         try:
             while more := client.recv(65536):
@@ -82,3 +90,53 @@ def test_slow_body_is_no_slow_head(port: int) -> None:
     post = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n"
 
     assert b"x-length: 2" in talk(port, post, b"a", b"b", pause=0.4)
+
+
+def test_trailers_are_no_headers_and_have_an_end(port: int) -> None:
+    post = b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n1\r\na\r\n0\r\n"
+    trailer = b"evil: " + b"a" * 9000 + b"\r\n"
+
+    assert b"x-evil: none" in talk(port, post + b"evil: yes\r\n\r\n")
+    assert b"headers_too_large" in talk(port, post, trailer, trailer, trailer)
+
+
+def test_rest_of_a_body_is_not_waited_for_when_all_is_said(port: int) -> None:
+    put = b"PUT /refused HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\n"
+    begun = time.monotonic()
+
+    with socket.create_connection(("127.0.0.1", port), 10) as client:
+        client.sendall(put)
+        assert client.recv(65536).startswith(b"HTTP/1.1 403")
+        with suppress(OSError):
+            while time.monotonic() < begun + 30:
+                client.sendall(b"a")
+                time.sleep(0.05)
+    assert time.monotonic() < begun + 30
+
+
+def test_empty_lines_do_not_keep_a_connection(port: int) -> None:
+    assert talk(port, *[b"\r\n"] * 3, pause=0.2).startswith(b"HTTP/1.1 408")
+
+
+def test_client_that_takes_nothing_is_cut_off(port: int) -> None:
+    with socket.create_connection(("127.0.0.1", port), 10) as client:
+        client.sendall(b"GET /large HTTP/1.1\r\nhost: x\r\n\r\n")
+        time.sleep(2)
+        taken = 0
+        with suppress(ConnectionResetError):
+            while more := len(client.recv(65536)):
+                taken += more
+    assert taken < 10**7
+
+
+def test_nonsense_after_a_request_does_not_take_its_answer(port: int) -> None:
+    answered = talk(port, b"GET /slow HTTP/1.1\r\nhost: x\r\n\r\n\x00nonsense")
+
+    assert answered.startswith(b"HTTP/1.1 200")
+    assert b"connection: close" in answered
+
+
+def test_next_head_may_wait_for_the_answer_before_it(port: int) -> None:
+    answered = talk(port, b"GET /slow HTTP/1.1\r\n\r\nGET / HTTP", b"/1.1\r\n\r\n", pause=0.5)
+
+    assert answered.count(b"HTTP/1.1 200") == 2

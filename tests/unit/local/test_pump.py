@@ -1,6 +1,9 @@
 """The event pump: faithful events, and what becomes of failures."""
 
 import json
+import os
+import socket
+import subprocess
 import threading
 import time
 from collections.abc import Callable
@@ -13,14 +16,17 @@ from aws_lambda_powertools.utilities.data_classes import DynamoDBStreamEvent, SQ
 from local import deliveries, objects, schedule, stream
 from local.deliveries import THREADS, Deliveries
 from local.envelopes import schedule_event, sequence_number, sqs_event, stream_event
+from local.lost_workers import LostWorkers
 from local.objects import Objects
 from local.pump import forever
 from local.schedule import SWEEP_SECONDS, Schedule
 from local.stream import Stream
 from shared.embedded.table import Announcement, SqliteTable
+from shared.message import job_message
 from shared.ports import Letter
-from shared.records import KeyRecord
+from shared.records import JobRecord, KeyRecord
 from shared.system import DELIVERIES, OBJECTS, System
+from tests.contract.worlds import job
 
 Event = dict[str, Any]
 NOW = datetime(2026, 5, 6, 7, 8, 9, tzinfo=UTC)
@@ -127,6 +133,20 @@ def test_broken_notify_loses_nothing(table: SqliteTable) -> None:
     assert calls == [["key#a"], ["key#a"]]
 
 
+def test_one_that_failed_is_known_to_the_next_pump(table: SqliteTable) -> None:
+    def broken(event: Event, _: Any) -> None:
+        raise RuntimeError
+
+    events: list[Event] = []
+    table.put(note("a"))
+    Stream(table, broken, "atelier").turn()
+
+    Stream(table, lambda event, _: events.append(event), "atelier").turn()
+
+    assert [told(event) for event in events] == [["key#a"]]
+    assert table.announcements(10) == []
+
+
 def test_what_was_deleted_does_not_stop_the_stream(table: SqliteTable) -> None:
     events: list[Event] = []
     for number in range(stream.BATCH + 1):
@@ -222,6 +242,32 @@ def wait_for(done: Callable[[], bool], seconds: float = 10) -> None:
     turn_until(lambda: time.sleep(0.01), done, seconds)
 
 
+# Workers that died
+
+
+def test_what_a_dead_worker_held_is_free(system: System, table: SqliteTable) -> None:
+    with subprocess.Popen(["true"]) as dead:
+        dead.wait()
+    host = socket.gethostname()
+    names = {
+        "dead": f"{host}-{dead.pid}-0123",
+        "alive": f"{host}-{os.getpid()}-0123",
+        "far": f"elsewhere-{dead.pid}-0123",
+        "odd": "0123",
+    }
+    for name, holder in names.items():
+        table.put(job(name, status="running", holder=holder, attempt=1, tries=1))
+        system.lane("standard", "interactive").send(job_message(name), "ada")
+    system.lane("standard", "interactive").receive(10, 60)
+
+    LostWorkers(system, table, lambda _: None).turn()
+
+    held = {name for name in names if (found := table.get(JobRecord, name)) and found.holder}
+    assert held == {"alive", "far", "odd"}
+    letters = system.lane("standard", "interactive").receive(10, 60)
+    assert [letter.body for letter in letters] == [job_message("dead")]
+
+
 # The clock
 
 
@@ -234,14 +280,12 @@ def test_schedule_event_is_what_eventbridge_sends() -> None:
     assert event["resources"][0].endswith("rule/atelier-sweep")
 
 
-def test_sweep_comes_at_once_and_then_by_the_clock(
-    table: SqliteTable, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_sweep_comes_at_once_and_then_by_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     moments = iter([0.0, 1.0, 1.0, SWEEP_SECONDS + 1, SWEEP_SECONDS + 1])
     monkeypatch.setattr(schedule.time, "monotonic", lambda: next(moments))
     swept: list[Event] = []
     slept: list[float] = []
-    clock = Schedule(table, lambda event, _: swept.append(event), lambda: NOW, slept.append)
+    clock = Schedule(lambda event, _: swept.append(event), lambda: None, lambda: NOW, slept.append)
 
     clock.turn()
     clock.turn()
@@ -250,11 +294,10 @@ def test_sweep_comes_at_once_and_then_by_the_clock(
     assert slept == [SWEEP_SECONDS, SWEEP_SECONDS]
 
 
-def test_garbage_is_collected(table: SqliteTable, system: System) -> None:
+def test_garbage_is_collected(system: System) -> None:
     collected: list[int] = []
-    table.collect_garbage = lambda: collected.append(1)  # type: ignore[method-assign]
 
-    Schedule(table, lambda *_: None, system.now, lambda _: None).turn()
+    Schedule(lambda *_: None, lambda: collected.append(1), system.now, lambda _: None).turn()
 
     assert collected == [1]
 

@@ -19,6 +19,7 @@ from local.child import Child, Program
 from local.lock import FolderInUse, FolderLock
 from local.machine import NotAllowed, Options, configure, describe_models, is_loopback, listen
 from local.supervisor import StartFailed, Supervisor, describe, tail, turn_over
+from local.watchdog import Watchdog
 from shared.bootstrap import assemble
 from shared.keys import create_key, revoke_key
 from shared.settings import Settings, settings
@@ -121,7 +122,9 @@ def test_childs_own_children_are_killed_with_it(program: Program, tmp_path: Path
 def supervise(tmp_path: Path) -> Iterator[Callable[..., Supervisor]]:
     lock = FolderLock(tmp_path, silent)
     listening = socket.create_server(("127.0.0.1", 0))
-    yield lambda *programs: Supervisor(list(programs), "pump", lock, silent, listening)
+    yield lambda *programs: Supervisor(
+        list(programs), "pump", lock, Watchdog(tmp_path), silent, listening
+    )
     listening.close()
     lock.release()
 
@@ -168,6 +171,33 @@ def test_start_that_fails_shows_the_log(
 
     with pytest.raises(StartFailed, match="no such luck"):
         supervise(broken).run(lambda: None)
+
+
+def test_child_that_cannot_be_started_yet_is_started_later(
+    program: Program, supervise: Callable[..., Supervisor]
+) -> None:
+    """Its log cannot be opened at first, as on a full disk."""
+    folder = program.log.parent / "logs"
+    late = replace(program, log=folder / "front.log")
+    supervisor = supervise(late)
+    threading.Timer(0.5, folder.mkdir).start()
+
+    supervisor.run(supervisor.stop)
+
+    assert late.log.exists()
+
+
+def test_log_that_cannot_be_kept_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("local.supervisor.LOG_BYTES", 3)
+    log = tmp_path / "a.log"
+    log.write_text("first")
+    (tmp_path / "a.log.1").symlink_to(tmp_path / "nowhere" / "at-all")
+
+    turn_over(log)
+
+    assert log.read_text() == ""
 
 
 def test_ends_in_words() -> None:
