@@ -1,6 +1,7 @@
 """A bucket in S3."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -35,7 +36,8 @@ class S3Blobs:
         found = self._find("get_object", Key=key)
         if found is None:
             return None
-        with translated(), found["Body"] as body:
+        # Used as a context, the body hands out what is beneath it, which checks nothing.
+        with translated(), closing(found["Body"]) as body:
             data: bytes = body.read()
         return data
 

@@ -13,7 +13,18 @@ from typing import Any
 from botocore.auth import SIGV4_TIMESTAMP, S3SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.config import Config
-from botocore.exceptions import ClientError, ConnectionError, HTTPClientError, IncompleteReadError
+from botocore.exceptions import (
+    ClientError,
+    ConnectionError,
+    CredentialRetrievalError,
+    FlexibleChecksumError,
+    HTTPClientError,
+    IncompleteReadError,
+    MetadataRetrievalError,
+    NoCredentialsError,
+    PartialCredentialsError,
+)
+from botocore.parsers import ResponseParserError
 from botocore.session import Session
 
 from shared.errors import Unavailable
@@ -21,14 +32,17 @@ from shared.errors import Unavailable
 Response = dict[str, Any]
 
 CONNECT_SECONDS = 3
-READ_SECONDS = 10
-SLOW_SECONDS = {"sqs": 25, "s3": 60}
-"""Read timeouts above the longest poll and the largest blob."""
+READ_SECONDS = 5
+SLOW_SECONDS = {"sqs": 25, "s3": 20}
+"""Above the longest poll, and the time that S3 takes to write down a large blob."""
 ATTEMPTS = 4
+"""All attempts of a call to the table are over within the half minute that a function has, and that
+a message is held: who waits longer for a heartbeat has lost its job."""
 CONNECTIONS = 32
 
 THROTTLED = frozenset(
     {
+        "KMSThrottling",
         "ProvisionedThroughputExceededException",
         "RequestLimitExceeded",
         "RequestThrottled",
@@ -39,7 +53,43 @@ THROTTLED = frozenset(
         "TooManyRequestsException",
     }
 )
+DAMAGED = frozenset({"BadDigest", "IncompleteBody", "InvalidDigest", "XAmzContentSHA256Mismatch"})
+"""Not all of the request arrived as it was sent."""
+UNTRUSTED = frozenset(
+    {
+        "AccessDenied",
+        "AccessDeniedException",
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "IncompleteSignature",
+        "InvalidAccessKeyId",
+        "InvalidClientTokenId",
+        "InvalidSignatureException",
+        "InvalidToken",
+        "RequestExpired",
+        "RequestTimeTooSkewed",
+        "SignatureDoesNotMatch",
+        "UnrecognizedClientException",
+    }
+)
+"""Our credentials, our rights or our clock are wrong: no job's fault, and somebody mends it."""
+FORBIDDEN = 403
+"""How a HEAD says it, which has no code."""
 SERVER_ERROR = 500
+
+NO_ANSWER = (
+    ConnectionError,
+    HTTPClientError,
+    IncompleteReadError,
+    FlexibleChecksumError,
+    ResponseParserError,
+)
+NO_CREDENTIALS = (
+    CredentialRetrievalError,
+    MetadataRetrievalError,
+    NoCredentialsError,
+    PartialCredentialsError,
+)
 
 
 class Refused(Exception):
@@ -96,8 +146,7 @@ class Clients:
 
         https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
         """
-        credentials = self.session().get_credentials().get_frozen_credentials()
-        signer = S3SigV4QueryAuth(credentials, "s3", self._region(), expires=seconds)
+        signer = S3SigV4QueryAuth(self._credentials(), "s3", self._region(), expires=seconds)
         request = AWSRequest(method=method, url=url, headers=dict(headers))
         # What `signer.add_auth` does, at a moment of our choosing.
         request.context["timestamp"] = signed_at.astimezone(UTC).strftime(SIGV4_TIMESTAMP)
@@ -106,25 +155,36 @@ class Clients:
         signer._inject_signature_to_request(request, signer.signature(text, request))
         return str(request.url)
 
+    def _credentials(self) -> Any:
+        """As they are now: those of a role change by the hour."""
+        with translated():
+            found = self.session().get_credentials()
+            if found is None:
+                raise NoCredentialsError
+            return found.get_frozen_credentials()
+
     def _region(self) -> str:
         return str(self.session().get_config_variable("region"))
 
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """The SDK's errors as ours."""
+    """The SDK's errors as ours. What it says of an answer that did not come holds the whole URL,
+    and of one that it cannot read the whole text: neither is for a log, or for a client."""
     try:
         yield
     except ClientError as error:
         raise _translate(error) from error
-    except (ConnectionError, HTTPClientError, IncompleteReadError) as error:
-        raise Unavailable(f"AWS does not answer: {error}") from error
+    except NO_ANSWER as error:
+        raise Unavailable(f"AWS does not answer: {type(error).__name__}") from None
+    except NO_CREDENTIALS as error:
+        raise Unavailable(f"we have no credentials for AWS: {type(error).__name__}") from None
 
 
 def _translate(error: Any) -> Exception:
     code: str = error.response["Error"]["Code"]
     status: int = error.response["ResponseMetadata"]["HTTPStatusCode"]
-    if code in THROTTLED or status >= SERVER_ERROR:
+    if code in THROTTLED | DAMAGED | UNTRUSTED or status == FORBIDDEN or status >= SERVER_ERROR:
         return Unavailable(f"AWS cannot do {error.operation_name} now: {code}")
     return Refused(code, error.response)
 

@@ -144,7 +144,7 @@ class DynamoTable:
         for start in range(0, len(keys), MAX_KEYS):
             wanted = {"Keys": keys[start : start + MAX_KEYS], "ConsistentRead": True}
             page = self.clients.call("dynamodb", "batch_get_item", RequestItems={self.name: wanted})
-            yield from page["Responses"][self.name]
+            yield from page["Responses"].get(self.name, [])
 
     def _call(self, operation: str, **request: Any) -> Response:
         return self.clients.call("dynamodb", operation, TableName=self.name, **request)

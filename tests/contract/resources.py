@@ -9,7 +9,10 @@ from shared.settings import Settings
 
 FRAIL_RECEIVES = 2
 """After so many receives the queue called `frail` buries a letter."""
-QUEUES = ("standard-interactive", "standard-bulk", "objects", "frail", "frail-dead")
+QUEUES = (
+    *("standard-interactive", "standard-bulk", "objects", "deliveries"),
+    *("frail", "frail-dead"),
+)
 KEYS = {"pk": "S", "sk": "S", "owner": "S", "batch": "S", "due_shard": "N", "due_at": "N"}
 WELCOME = {
     "Version": "2012-10-17",

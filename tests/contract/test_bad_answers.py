@@ -1,0 +1,134 @@
+"""What comes back from AWS broken, or not at all, is `Unavailable`: no job is blamed for it."""
+
+import os
+import secrets
+import socket
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+from pydantic_core import to_json
+
+from shared.aws.blobs import S3Blobs
+from shared.aws.clients import Clients
+from shared.aws.queue import SqsQueue
+from shared.aws.table import DynamoTable
+from shared.errors import Unavailable
+from shared.records import JobRecord
+from tests.contract.conftest import CREDENTIALS
+from tests.contract.worlds import NOW
+from tests.receiver import speaking
+
+PICTURE = b"the bytes of a picture"
+CRC32 = "AAAAAA=="
+"""Not that of the picture."""
+
+
+@pytest.fixture(autouse=True)
+def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable, value in CREDENTIALS.items():
+        monkeypatch.setenv(variable, value)
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+
+
+@contextmanager
+def answered(status: str, body: bytes, *headers: str, length: int | None = None) -> Iterator[str]:
+    """An AWS that gives this answer to everything, and hangs up."""
+    head = [
+        f"HTTP/1.1 {status}",
+        f"Content-Length: {len(body) if length is None else length}",
+        "Connection: close",
+        *headers,
+    ]
+    with speaking(saying("\r\n".join([*head, "", ""]).encode() + body)) as url:
+        yield url.rstrip("/")
+
+
+def saying(answer: bytes) -> Callable[[socket.socket], object]:
+    return lambda sock: sock.sendall(answer)
+
+
+def blobs(endpoint: str) -> S3Blobs:
+    return S3Blobs(Clients(endpoint), "bucket")
+
+
+def test_half_a_blob_is_none() -> None:
+    with answered("200 OK", PICTURE, length=2 * len(PICTURE)) as url, pytest.raises(Unavailable):
+        blobs(url).get("key")
+
+
+def test_what_does_not_answer_is_not_told_by_its_url() -> None:
+    name = secrets.token_hex(8)
+    with pytest.raises(Unavailable) as raised:
+        blobs("http://127.0.0.1:9").get(f"drops/ada/summer/{name}.png")
+    assert name not in "".join(traceback.format_exception(raised.value))
+
+
+def test_a_blob_that_does_not_fit_its_checksum_is_none() -> None:
+    checksum = (f"x-amz-checksum-crc32: {CRC32}", "x-amz-checksum-type: FULL_OBJECT")
+    with answered("200 OK", PICTURE, *checksum) as url, pytest.raises(Unavailable):
+        blobs(url).get("key")
+
+
+def test_a_whole_blob_is_one() -> None:
+    with answered("200 OK", PICTURE) as url:
+        assert blobs(url).get("key") == PICTURE
+
+
+def test_a_list_that_cannot_be_read_is_none() -> None:
+    torn = b"<ListBucketResult><Contents><Key>a</Key>"
+    with answered("200 OK", torn) as url, pytest.raises(Unavailable):
+        list(blobs(url).keys("a/"))
+
+
+def test_a_copy_that_fails_after_it_said_ok_has_failed() -> None:
+    late = b"<Error><Code>InternalError</Code><Message/></Error>"
+    with answered("200 OK", late) as url, pytest.raises(Unavailable):
+        blobs(url).copy("key", blobs(url), "source")
+
+
+def test_what_a_batch_left_out_is_left_to_the_next_look() -> None:
+    key = {"pk": {"S": "job-1"}, "sk": {"S": "job"}}
+    both = {"Items": [key], "Responses": {}, "UnprocessedKeys": {"table": {"Keys": [key]}}}
+    with answered("200 OK", to_json(both)) as url:
+        assert DynamoTable(Clients(url), "table").due(0, NOW, 10) == []
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "AccessDeniedException",
+        "ExpiredTokenException",
+        "InvalidSignatureException",
+        "ProvisionedThroughputExceededException",
+        "UnrecognizedClientException",
+    ],
+)
+def test_credentials_and_clocks_that_are_wrong_are_nobodys_fault(code: str) -> None:
+    told = to_json({"__type": code, "message": "no"})
+    with answered("400 Bad Request", told) as url, pytest.raises(Unavailable, match=code):
+        DynamoTable(Clients(url), "table").get(JobRecord, "job-1")
+
+
+@pytest.mark.parametrize("code", ["BadDigest", "RequestTimeTooSkewed", "ExpiredToken", "SlowDown"])
+def test_what_the_storage_will_take_later_is_worth_another_try(code: str) -> None:
+    told = f"<Error><Code>{code}</Code><Message/></Error>".encode()
+    with answered("400 Bad Request", told) as url, pytest.raises(Unavailable, match=code):
+        blobs(url).put("key", PICTURE, "image/png")
+
+
+def test_a_head_that_is_forbidden_is_no_missing_blob() -> None:
+    with answered("403 Forbidden", b"") as url, pytest.raises(Unavailable):
+        blobs(url).head("key")
+
+
+def test_without_credentials_nothing_is_available(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in [name for name in os.environ if name.startswith("AWS_ACCESS_KEY")]:
+        monkeypatch.delenv(variable)
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    with pytest.raises(Unavailable):
+        SqsQueue(Clients("http://127.0.0.1:9"), "http://127.0.0.1:9/q").depth()
+    with pytest.raises(Unavailable):
+        blobs("http://127.0.0.1:9").sign_get("key", NOW)
