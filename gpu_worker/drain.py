@@ -3,6 +3,8 @@
 import os
 import signal
 import time
+from math import inf
+from queue import Empty, SimpleQueue
 from types import FrameType
 
 HARD_EXIT_SECONDS = 5.0
@@ -14,6 +16,7 @@ class Drain:
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
         self._deadline: float | None = None
+        self._bell: SimpleQueue[None] = SimpleQueue()  # of all that wakes, signals may use it alone
 
     def listen(self) -> None:
         """Take SIGTERM and SIGINT. Call in the main thread."""
@@ -23,13 +26,20 @@ class Drain:
     def ask(self) -> None:
         """End soon. Asking again changes nothing."""
         if self._deadline is None:
-            self._deadline = time.monotonic() + self.seconds
+            self._end_in(self.seconds)
 
     def now(self) -> None:
         """The supervisor is gone: hand back what is not finished, and exit though a model hangs."""
-        self._deadline = time.monotonic()
+        self._end_in(0.0)
         time.sleep(HARD_EXIT_SECONDS)
         os._exit(1)
+
+    def wait(self, seconds: float) -> None:
+        """Sleep, unless the worker is to end."""
+        try:
+            self._bell.put(self._bell.get(timeout=seconds))
+        except Empty:
+            return
 
     @property
     def asked(self) -> bool:
@@ -37,9 +47,13 @@ class Drain:
         return self._deadline is not None
 
     @property
-    def over(self) -> bool:
-        """Hand back what is not finished, now."""
-        return self._deadline is not None and time.monotonic() >= self._deadline
+    def left(self) -> float:
+        """Seconds for work that was begun; below 0 where it should have been handed back."""
+        return inf if self._deadline is None else self._deadline - time.monotonic()
+
+    def _end_in(self, seconds: float) -> None:
+        self._deadline = time.monotonic() + seconds
+        self._bell.put(None)
 
     def _asked(self, number: int, frame: FrameType | None) -> None:
         self.ask()

@@ -1,22 +1,22 @@
-"""Holding a job while it is worked on: signs of life, and the ear for what ends the work early."""
+"""Holding a job while it is worked on: what the main thread knows of it between two steps."""
 
 import time
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
 from enum import Enum
-from threading import Event, Thread
-from types import TracebackType
-from typing import Self
-
-from aws_lambda_powertools import Logger
+from threading import Event
+from typing import TypeVar
 
 from gpu_worker.drain import Drain
+from gpu_worker.estimate import Estimate, Usual
 from gpu_worker.model import Interrupted
-from shared.errors import StaleAttempt, WriteConflict
+from shared.errors import StaleAttempt
 from shared.lifecycle import Lease, overdue
-from shared.ports import Letter, Queue
-from shared.records import JobRecord, PulseRecord
+from shared.records import JobRecord
 from shared.system import System
 
-logger = Logger(service="worker")
+T = TypeVar("T")
 
 
 class Stop(Enum):
@@ -29,114 +29,96 @@ class Stop(Enum):
 
 
 class Hold:
-    """Keeps a job's message invisible and its pulse beating, in a thread of its own.
+    """One attempt's hold on its job, until something ends it early.
 
-    It asks the table, at every beat, whether the job is still ours and still wanted. When it is
-    not, the beats stop and the next `step` raises `Interrupted`.
+    `Keeper` keeps it, in a thread of its own; whichever of the two finds out first sets `stop`.
     """
 
-    def __init__(
-        self, system: System, job: JobRecord, queue: Queue, letter: Letter, drain: Drain
-    ) -> None:
-        self.system = system
-        self.job_id = job.id
+    def __init__(self, system: System, job: JobRecord, drain: Drain, usual: Usual) -> None:
+        self.system, self.job = system, job
         self.lease = Lease(holder=job.holder or "", attempt=job.attempt)
         self.stop: Stop | None = None
         self.stage = "preparing"
         self.progress = 0.0
-        self._queue, self._letter, self._drain = queue, letter, drain
-        self._pulse: PulseRecord | None = None
-        self._over = Event()
-        self._thread = Thread(target=self._beat_on, name=f"pulse-{job.id}", daemon=True)
+        self.silence = 0.0
+        """Seconds since the last step, as `Keeper` counts them."""
+        self.at_work = False
+        """The model has the word: it may be silent for too long."""
+        self._drain, self._usual = drain, usual
+        self._estimate = self._new_estimate()
+        self._seen = time.monotonic()
+        self._wake = Event()
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._over.set()
-        self._thread.join()
-
-    def step(self, progress: float | None = None) -> None:
-        """Note the job's progress, 0..1. Raises `Interrupted` where the work is to stop."""
-        if progress is not None:
-            self.progress = max(self.progress, min(progress, 1.0))
-        if self.stop is None and self._drain.over:
-            self.stop = Stop.DRAIN
+    def step(self, progress: float = 0.0, share: float = 0.0) -> None:
+        """Note the progress, 0..1, of the job and of its batch. Raises `Interrupted` where the
+        work is to stop."""
+        self.silence = 0.0
+        self.progress = max(self.progress, min(progress, 1.0))
+        self._estimate.reach(share)
+        self.judge()
         if self.stop is not None:
             raise Interrupted(self.stop.value)
 
-    def _beat_on(self) -> None:
-        while not self._over.wait(self.system.settings.heartbeat):
-            try:
-                self._beat()
-            except (StaleAttempt, WriteConflict):
-                self.stop = Stop.LOST
-            except Exception:  # a service that fails now may answer at the next beat
-                logger.exception("a heartbeat failed", extra={"job_id": self.job_id})
-            if self.stop is not None:
-                return
+    def check(self) -> None:
+        """As `step`, after the model's work: what is made is stored though the worker drains.
 
-    def _beat(self) -> None:
-        job = self.system.table.get(JobRecord, self.job_id)
+        Where we cannot know whose the job is (this process may have been stopped for hours), the
+        table is asked first: nothing is stored in vain.
+        """
+        if time.monotonic() - self._seen > self.system.settings.visibility:
+            self.look()
+        if self.stop not in (None, Stop.DRAIN):
+            raise Interrupted(self.stop.value)
+
+    def look(self) -> None:
+        """Ask the table whether the job is still ours and wanted. Raises `StaleAttempt`."""
+        now = time.monotonic()
+        job = self.system.table.get(JobRecord, self.job.id)
         if job is None:
-            raise StaleAttempt(f"job {self.job_id} is gone")
+            raise StaleAttempt(f"job {self.job.id} is gone")
         self.lease.check(job)
-        self._queue.extend(self._letter, self.system.settings.visibility)
-        self._write_pulse()
+        self._seen = now
         if job.cancel_requested:
-            self.stop = Stop.CANCELED
-        elif overdue(job, self.system.now()):
-            self.stop = Stop.OVERDUE
+            self.end(Stop.CANCELED)
 
-    def _write_pulse(self) -> None:
-        table = self.system.table
-        last = self._pulse or table.get(PulseRecord, self.job_id)
-        if last is not None and last.attempt > self.lease.attempt:
-            raise StaleAttempt(f"attempt {last.attempt} is alive")
-        beat = PulseRecord(
-            version=last.version if last else 0,
-            job=self.job_id,
-            attempt=self.lease.attempt,
-            beat=last.beat + 1 if last else 1,
-            progress=max(self.progress, last.progress if last else 0.0),
-            stage=self.stage,
-        )
-        self._pulse = table.put(beat)
+    def judge(self) -> None:
+        """What there is to know without asking: the job's deadline, and the worker's."""
+        if overdue(self.job, self.system.now()):
+            self.end(Stop.OVERDUE)
+        elif self._drain.asked and self._estimate.left() > self._drain.left:
+            self.end(Stop.DRAIN)
 
+    def end(self, stop: Stop) -> None:
+        """The work is to stop, for this reason if there was none before."""
+        self.stop = self.stop or stop
+        self._wake.set()
 
-class Watch:
-    """Watching jobs that others hold: is there a sign of life within one visibility period?
+    def wait_for(self, future: "Future[T]") -> T:
+        """Its result, unless the work is to stop first."""
+        future.add_done_callback(lambda _: self._wake.set())
+        self._wake.wait()
+        self.step()
+        return future.result()
 
-    Only our own monotonic clock is trusted, never the comparison of two wall clocks.
-    """
+    @contextmanager
+    def working(self, stage: str) -> Iterator[None]:
+        """The model has the word in this block."""
+        self.stage, self.silence, self.at_work = stage, 0.0, True
+        try:
+            yield
+        finally:
+            self.at_work = False
 
-    def __init__(self, system: System) -> None:
-        self.system = system
-        self._seen: dict[str, tuple[int, int, float, Queue, Letter]] = {}
+    @contextmanager
+    def batch(self) -> Iterator[None]:
+        """A batch is generated in this block, if there is time for it."""
+        self._estimate = self._new_estimate()
+        self.step()
+        self._estimate.begin()
+        with self.working("generating"):
+            yield
+        self._usual.note(self.job.model, self._estimate.elapsed)
+        self._estimate.reach(1.0)
 
-    def look(self, job: JobRecord, queue: Queue, letter: Letter) -> None:
-        """Begin to watch the holder of this job, and keep its message to ourselves meanwhile."""
-        queue.extend(letter, 2 * self.system.settings.visibility)
-        self._seen[job.id] = (job.attempt, self._beat(job), time.monotonic(), queue, letter)
-
-    def due(self) -> tuple[JobRecord, Queue, Letter] | None:
-        """A job whose holder gave no sign for one period; those that did are let alone."""
-        for job_id, (attempt, beat, since, queue, letter) in list(self._seen.items()):
-            if time.monotonic() - since < self.system.settings.visibility:
-                continue
-            del self._seen[job_id]
-            job = self.system.table.get(JobRecord, job_id)
-            if job and (job.attempt, self._beat(job)) == (attempt, beat):
-                return job, queue, letter
-            queue.extend(letter, self.system.settings.visibility if job else 0)
-        return None
-
-    def _beat(self, job: JobRecord) -> int:
-        pulse = self.system.table.get(PulseRecord, job.id)
-        return pulse.beat if pulse else 0
+    def _new_estimate(self) -> Estimate:
+        return Estimate(self._usual.of(self.job.model))

@@ -34,10 +34,10 @@ class Registry:
     def ready(self, model: Model) -> Model:
         """The model with its weights on the device."""
         if model.about.name not in self._loaded:
-            if self.threads:
-                use_threads(self.threads)
             self.device = self.device or best_device()
             model.load(self.device)
+            if self.threads and "torch" in sys.modules:  # a model of another kind never loads it
+                use_threads(self.threads)
             self._loaded.add(model.about.name)
         return model
 

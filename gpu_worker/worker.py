@@ -1,22 +1,29 @@
 """The worker's loop: one message after the other, until it is asked to end."""
 
 import os
+import random
 import secrets
 import socket
-import time
 
-from aws_lambda_powertools import Logger
 from pydantic import ValidationError
 
+from gpu_worker.daemon import Daemon
 from gpu_worker.drain import Drain
-from gpu_worker.hold import Hold, Watch
+from gpu_worker.estimate import Usual
+from gpu_worker.hold import Hold
+from gpu_worker.keeper import Keeper
 from gpu_worker.model import Model
 from gpu_worker.receive import Receiver
 from gpu_worker.registry import Registry
+from gpu_worker.waits import patiently
+from gpu_worker.watch import Watch
 from gpu_worker.work import Attempt
 from shared import lifecycle
+from shared.backoff import decorrelated
 from shared.contract import Status
-from shared.errors import JobEnded, StaleAttempt
+from shared.errors import JobEnded, StaleAttempt, Unavailable
+from shared.lifecycle import Lease
+from shared.logs import Logger
 from shared.message import JobMessage
 from shared.ports import Letter, Queue
 from shared.records import JobRecord
@@ -24,8 +31,10 @@ from shared.system import System
 
 logger = Logger(service="worker")
 
-PAUSE_SECONDS = 1.0
-"""After a service has failed."""
+REST_LEAST, REST_MOST = 0.25, 30.0
+"""Seconds of rest after a service has failed, the longer the more often in a row."""
+ELSEWHERE_MOST = 300.0
+"""Seconds until the message of a job that this worker cannot do is seen again."""
 
 
 class Worker:
@@ -36,41 +45,59 @@ class Worker:
         self.name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
         self.receiver = Receiver(system)
         self.watch = Watch(system)
+        self._usual = Usual()
+        self._keeping, self._aside = Daemon("keeper"), Daemon("aside")
+        self._rest = 0.0
 
     def run(self) -> None:
         """Work until drained."""
         logger.info("ready", extra={"worker": self.name})
         while not self.drain.asked:
             self.once()
+        try:
+            self.watch.leave()
+        except Unavailable:  # then those messages come by themselves
+            logger.warning("watched jobs could not be left to others")
         logger.info("drained", extra={"worker": self.name})
 
     def once(self) -> bool:
         """Look at one message, or wait a moment for one. Says whether there was any."""
         try:
-            lapsed = self.watch.due()
-            if lapsed:
-                job, queue, letter = lapsed
-                self._take(job, queue, letter, lapsed=job.attempt)
-                return True
-            received = self.receiver.next()
-            if received:
-                self._look(*received)
-            return received is not None
-        except Exception:  # the services may fail; the message comes again
-            logger.exception("a message could not be looked at")
-            time.sleep(PAUSE_SECONDS)
+            found = self._next()
+        except Exception as error:  # the message comes again
+            self._rest = decorrelated(self._rest, REST_LEAST, REST_MOST)
+            known = isinstance(error, Unavailable)
+            logger.warning("trouble", extra={"rest": self._rest}, exc_info=None if known else error)
+            self.drain.wait(self._rest)
             return True
+        self._rest = 0.0
+        return found
+
+    def _next(self) -> bool:
+        lapsed = self.watch.due()
+        if lapsed:
+            job, queue, letter = lapsed
+            self._take(job, queue, letter, lapsed=job.attempt)
+            return True
+        received = self.receiver.next()
+        if received is None:
+            return False
+        queue, letter = received
+        if self.drain.asked:  # while we waited
+            queue.extend(letter, 0)
+        else:
+            self._look(queue, letter)
+        return True
 
     def _look(self, queue: Queue, letter: Letter) -> None:
         """What the message is about decides what becomes of it."""
         job = self._job(letter)
         if job is None or job.status.ended or job.status is Status.AWAITING_UPLOAD:
             queue.delete(letter)
-        elif self._model(job) is None:
-            logger.warning("no such model here", extra={"job_id": job.id, "model": job.model})
-            queue.extend(letter, self.system.settings.visibility)
         elif job.holder not in (None, self.name):
             self.watch.look(job, queue, letter)
+        elif job.holder is None and self._model(job) is None:
+            self._leave_to_others(job, queue, letter)
         else:
             self._take(job, queue, letter)
 
@@ -85,6 +112,14 @@ class Worker:
     def _model(self, job: JobRecord) -> Model | None:
         return self.registry.find(job.model, job.model_version)
 
+    def _leave_to_others(self, job: JobRecord, queue: Queue, letter: Letter) -> None:
+        """Later and later: a fleet that has no such model is not to spin, nor to wear out the
+        message, which is a dead letter after so many receives."""
+        logger.warning("no such model here", extra={"job_id": job.id, "model": job.model})
+        least = self.system.settings.visibility
+        most = max(least, min(ELSEWHERE_MOST, least * 2.0 ** min(letter.receives, 16)))
+        queue.extend(letter, random.uniform(least, most))  # noqa: S311
+
     def _take(
         self, job: JobRecord, queue: Queue, letter: Letter, lapsed: int | None = None
     ) -> None:
@@ -97,26 +132,41 @@ class Worker:
             queue.extend(letter, self.system.settings.visibility)
             return
         model = self._model(started)
-        if started.status.ended or model is None:
+        if started.status.ended:
             queue.delete(letter)
-            return
-        self._attempt(started, model, queue, letter)
+        elif model is None:
+            self._hand_back(started)
+            self._leave_to_others(started, queue, letter)
+        else:
+            self._attempt(started, model, queue, letter)
 
     def _start(self, job: JobRecord, lapsed: int | None) -> JobRecord:
-        now, most = self.system.now(), self.system.settings.max_tries
-        return lifecycle.apply(
-            self.system.table,
-            job,
-            lambda job: lifecycle.start(job, self.name, now, most, lapsed),
+        """Repeatable by our name: a start whose answer was lost is found to be ours."""
+        now, chosen = self.system.now(), self.system.settings
+        return patiently(
+            chosen.visibility / 2,
+            lambda: lifecycle.apply(
+                self.system.table,
+                job,
+                lambda job: lifecycle.start(job, self.name, now, chosen.max_tries, lapsed),
+            ),
         )
+
+    def _hand_back(self, job: JobRecord) -> None:
+        now, lease = self.system.now(), Lease(self.name, job.attempt)
+        lifecycle.apply(self.system.table, job, lambda job: lifecycle.hand_back(job, lease, now))
 
     def _attempt(self, job: JobRecord, model: Model, queue: Queue, letter: Letter) -> None:
         logger.info("started", extra={"job_id": job.id, "model": job.model, "try": job.tries})
-        with Hold(self.system, job, queue, letter, self.drain) as hold:
-            attempt = Attempt(self.system, self.registry, job, model, hold)
+        hold = Hold(self.system, job, self.drain, self._usual)
+        keeper = Keeper(self.system, hold, queue, letter, self.drain)
+        with keeper.within(self._keeping):
+            attempt = Attempt(self.system, self.registry, model, hold, self._aside)
             again = attempt.run()
         logger.info("over", extra={"job_id": job.id, "status": attempt.job.status.value})
         if again is None:
             queue.delete(letter)
         else:
             queue.extend(letter, again)
+        if attempt.trouble:
+            raise attempt.trouble

@@ -1,0 +1,104 @@
+"""What an attempt knows of its job between two steps."""
+
+import time
+from concurrent.futures import Future
+from threading import Timer
+
+import pytest
+
+from functions.submission import submit
+from gpu_worker.drain import Drain
+from gpu_worker.estimate import Usual
+from gpu_worker.hold import Hold, Stop
+from gpu_worker.model import Interrupted
+from shared import lifecycle
+from shared.bootstrap import assemble
+from shared.contract import JobRequest
+from shared.errors import StaleAttempt
+from shared.records import JobRecord
+from shared.settings import Settings
+from shared.system import System
+
+PERIOD = 0.3
+
+
+@pytest.fixture
+def system(chosen: Settings) -> System:
+    return assemble(chosen.model_copy(update={"visibility": PERIOD}))
+
+
+@pytest.fixture
+def job(system: System) -> JobRecord:
+    waiting = submit(system, "local", JobRequest(model="plain", input={}))
+    return system.table.put(lifecycle.start(waiting, "holder", system.now(), 3))
+
+
+@pytest.fixture
+def drain() -> Drain:
+    return Drain(60)
+
+
+@pytest.fixture
+def usual() -> Usual:
+    return Usual()
+
+
+@pytest.fixture
+def hold(system: System, job: JobRecord, drain: Drain, usual: Usual) -> Hold:
+    return Hold(system, job, drain, usual)
+
+
+@pytest.mark.parametrize("stop", Stop)
+def test_the_first_reason_to_stop_counts(hold: Hold, stop: Stop) -> None:
+    hold.end(stop)
+    hold.end(Stop.LOST)
+    with pytest.raises(Interrupted, match=stop.value):
+        hold.step()
+
+
+def test_what_is_made_is_stored_though_the_worker_drains(hold: Hold) -> None:
+    hold.end(Stop.DRAIN)
+    hold.check()
+
+
+@pytest.mark.parametrize("stop", [Stop.LOST, Stop.CANCELED, Stop.OVERDUE])
+def test_nothing_is_stored_that_nobody_wants(hold: Hold, stop: Stop) -> None:
+    hold.end(stop)
+    with pytest.raises(Interrupted):
+        hold.check()
+
+
+def test_after_a_long_sleep_the_table_is_asked_before_anything_is_stored(
+    system: System, job: JobRecord, hold: Hold
+) -> None:
+    system.table.put(lifecycle.start(job, "another", system.now(), 3, lapsed=1))
+    hold.check()  # not a word of it was heard yet
+    time.sleep(2 * PERIOD)
+    with pytest.raises(StaleAttempt):
+        hold.check()
+
+
+def test_a_batch_that_usually_fits_is_begun_and_no_other(
+    hold: Hold, drain: Drain, usual: Usual
+) -> None:
+    usual.note("plain", 1.0)
+    drain.ask()
+    with hold.batch():
+        hold.step(share=0.99)
+    usual.note("plain", 1000.0)
+    with pytest.raises(Interrupted), hold.batch():
+        pass
+    assert hold.stop is Stop.DRAIN
+
+
+def test_who_waits_is_woken_by_a_stop(hold: Hold) -> None:
+    never: Future[None] = Future()
+    Timer(0.1, hold.end, (Stop.CANCELED,)).start()
+    with pytest.raises(Interrupted):
+        hold.wait_for(never)
+
+
+def test_who_waits_gets_what_was_waited_for(hold: Hold) -> None:
+    future: Future[int] = Future()
+    Timer(0.1, future.set_result, (7,)).start()
+    assert hold.wait_for(future) == 7
