@@ -40,6 +40,8 @@ def add_render_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run() -> int:
     """Work until drained."""
+    from gpu_worker.decoding import apart
+    from gpu_worker.decoding.pool import Pool
     from gpu_worker.drain import Drain
     from gpu_worker.worker import Worker
     from shared import lifeline
@@ -48,8 +50,9 @@ def run() -> int:
     drain = Drain(settings().drain)
     drain.listen()
     lifeline.hold(drain.now)
-    registry = Registry(settings().models, settings().device, settings().threads)
-    Worker(connect(), registry, drain).run()
+    with apart(Pool()):
+        registry = Registry(settings().models, settings().device, settings().threads)
+        Worker(connect(), registry, drain).run()
     return 0
 
 

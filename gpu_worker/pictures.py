@@ -1,8 +1,17 @@
 """Pictures: from any bytes that a phone, a scanner or a painter's program saves, to upright sRGB.
 
 Whatever the bytes are, `decode` answers with a `Picture` or an `InputError`: never a warning, never
-another exception. Its codes are `image_empty`, `image_too_large`, `image_truncated`,
-`image_unreadable` and `image_unsupported`.
+another exception, as long as its process lives and has memory. The worker decodes by way of
+`gpu_worker.decoding`, where neither matters. The codes of both, and all there are for a picture:
+
+    image_empty         no bytes, or too few pixels for anything to be seen
+    image_too_large     more pixels than the model takes
+    image_truncated     the end is missing
+    image_unreadable    no picture, or a damaged one
+    image_unsupported   a picture or a film of a kind that is not taken
+    image_too_complex   takes more memory to decode than any honest picture
+    image_too_slow      takes more time to decode than any honest picture
+    image_crashed       ended the process that decoded it
 """
 
 import io
@@ -16,7 +25,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from PIL import (
@@ -33,6 +42,17 @@ from PIL import (
 )
 
 from shared.errors import InputError
+
+Code = Literal[
+    "image_empty",
+    "image_too_large",
+    "image_truncated",
+    "image_unreadable",
+    "image_unsupported",
+    "image_too_complex",
+    "image_too_slow",
+    "image_crashed",
+]
 
 MAX_PIXELS = 64_000_000
 MIN_SIDE = 8
@@ -158,6 +178,7 @@ def _decode(data: bytes, max_pixels: int, long_side: int | None) -> Picture:
             scale = 2 * long_side / max(image.size)
             image.draft(None, (int(image.width * scale) + 1, int(image.height * scale) + 1))
         image.load()
+        _check_largest(image, max_pixels)  # the header may have told another size
         turn = _turn(image)
         alpha = _alpha(image)
         colour = _to_srgb(_without_alpha(image), image.info.get("icc_profile"))
@@ -174,6 +195,11 @@ def _check_size(image: Image.Image, max_pixels: int) -> None:
             f"the picture has {width} x {height} pixels; {MIN_SIDE} x {MIN_SIDE} are needed",
             code="image_empty",
         )
+    _check_largest(image, max_pixels)
+
+
+def _check_largest(image: Image.Image, max_pixels: int) -> None:
+    width, height = image.size
     if width * height > max_pixels:
         raise InputError(
             f"the picture has {width} x {height} pixels, more than {max_pixels:,}",
@@ -187,6 +213,8 @@ def _refusal(data: bytes, broken: Exception) -> InputError:
         return InputError(
             f"this kind of file is not taken; taken: {kinds}", code="image_unsupported"
         )
+    if "out of memory" in str(broken):  # said by a codec; Pillow itself raises `MemoryError`
+        return InputError("the picture takes too much memory", code="image_too_complex")
     if _TRUNCATED.search(str(broken)) or _cut_short(data):
         return InputError("the end of the picture is missing", code="image_truncated")
     if isinstance(broken, UnidentifiedImageError):

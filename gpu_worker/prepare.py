@@ -7,10 +7,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from gpu_worker.blame import blamed
 from gpu_worker.model import Inputs, Model
 from shared.contract import MAX_UPLOAD_BYTES
 from shared.egress import fetch
 from shared.errors import InputError
+from shared.reasons import reasons
 from shared.records import JobRecord, UploadRecord
 from shared.system import System
 
@@ -31,10 +33,12 @@ def prepare(system: System, job: JobRecord, model: Model) -> Prepared:
     try:
         params = model.Params.model_validate(job.params)
     except ValidationError as error:
-        raise InputError(f"params: {error}", code="params_invalid") from None
+        raise InputError(f"params: {reasons(error)}", code="params_invalid") from None
     inputs = {field: _fetch(system, job, value) for field, value in job.input.items()}
+    with blamed(model):
+        decoded = model.prepare(inputs, params)
     return Prepared(
-        decoded=model.prepare(inputs, params),
+        decoded=decoded,
         params=params,
         digests=digests(inputs),
         texts={field: value for field, value in inputs.items() if isinstance(value, str)},
@@ -63,7 +67,7 @@ def _fetch(system: System, job: JobRecord, value: Any) -> bytes | str:
             return fetch(url, MAX_UPLOAD_BYTES, system.settings.allow_networks)
         case str(text):
             return text
-    raise InputError(f"{value!r} is no input", code="input_invalid")
+    raise InputError("an input is of no kind that is known", code="input_invalid")
 
 
 def _stored(system: System, key: str) -> bytes:

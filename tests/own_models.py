@@ -1,6 +1,7 @@
 """Models of a user's own, as a module named in `ATELIER_MODELS`: small, fast, and badly behaved
 where a test needs that."""
 
+import secrets
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from gpu_worker.decoding import decode
 from gpu_worker.model import Encoded, Inputs, Sample, Step
 from gpu_worker.pictures import Picture, encode_png, thumbnail
 from shared.catalogue import Localised, ModelAbout
@@ -92,4 +94,26 @@ class Deadly(Plain):
         raise AssertionError("unreachable")
 
 
-MODELS = [Plain, Broken, Deadly]
+class Restless(Plain):
+    """Never makes the same picture twice, so that it is seen which attempt made it."""
+
+    about: ClassVar = about("restless", limits={"batch": 4})
+
+    def generate(self, batch: Sequence[Sample], step: Step) -> list[Picture]:
+        super().generate(batch, step)
+        return [flat(secrets.randbits(32)) for _ in batch]
+
+
+class Looking(Plain):
+    """Looks at the picture that it is given."""
+
+    about: ClassVar = about("looking")
+
+    def prepare(self, inputs: Inputs, params: PlainParams) -> Inputs:
+        image = inputs.get("image")
+        if isinstance(image, bytes):
+            decode(image)
+        return inputs
+
+
+MODELS = [Plain, Broken, Deadly, Restless, Looking]

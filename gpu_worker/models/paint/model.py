@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from gpu_worker.decoding import decode
 from gpu_worker.model import Encoded, Inputs, Sample, Step
 from gpu_worker.models.paint import weights
 from gpu_worker.models.paint.canvas import Canvas, square
 from gpu_worker.models.paint.params import LARGEST, PaintInput, PaintParams
-from gpu_worker.pictures import Picture, decode, encode_png, thumbnail
+from gpu_worker.pictures import Picture, encode_png, thumbnail
 from shared.catalogue import Localised, ModelAbout
 
 if TYPE_CHECKING:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from gpu_worker.decoding import decode
 from gpu_worker.model import Encoded, Inputs, Sample, Step
 from gpu_worker.models.upscale.clear import filled
 from gpu_worker.models.upscale.tile import Tile, tiles
-from gpu_worker.pictures import Picture, decode, encode_png, thumbnail
+from gpu_worker.pictures import Picture, encode_png, thumbnail
 from shared.catalogue import Localised, ModelAbout
 from shared.contract import ImageSource
 from shared.errors import InputError
