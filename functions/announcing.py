@@ -7,12 +7,11 @@ crash anywhere leaves it set, and whoever looks next, `notify` or `sweep`, begin
 from datetime import datetime, timedelta
 from typing import Any
 
-from aws_lambda_powertools import Logger
-
 from functions.delivery import dispatch, first_delivery
 from shared import lifecycle
 from shared.contract import Event, Status
 from shared.errors import Forbidden
+from shared.logs import Logger
 from shared.records import JobRecord, Made
 from shared.settings import Settings
 from shared.system import System
@@ -43,7 +42,11 @@ def event_id(job: JobRecord) -> str:
 
 
 def ended_event(settings: Settings, job: JobRecord) -> Event:
-    """What is told: no signed URL, which would die, and no prompt, which is nobody's business."""
+    """What is told: no signed URL, which would die, and no prompt, which is nobody's business.
+
+    It is drawn from the record alone, so however often it is told, it is the same to the byte.
+    """
+    origin = job.origin or settings.public_url
     return Event(
         type=f"job.{job.status}",
         timestamp=job.ended_at or job.created_at,
@@ -56,22 +59,22 @@ def ended_event(settings: Settings, job: JobRecord) -> Event:
             "batch": job.drop.batch if job.drop else None,
             "metadata": job.metadata,
             "error": job.error.model_dump() if job.error else None,
-            "attempts": job.tries,
+            "attempts": job.attempt,
             "created_at": job.created_at,
             "started_at": job.started_at,
             "ended_at": job.ended_at,
-            "artworks": [_artwork(settings, job, made) for made in job.artworks],
+            "artworks": [_artwork(job, origin, made) for made in job.artworks],
         },
     )
 
 
-def _artwork(settings: Settings, job: JobRecord, made: Made) -> dict[str, Any]:
+def _artwork(job: JobRecord, origin: str, made: Made) -> dict[str, Any]:
     artwork_id = f"{job.id}-{made.index}"
     told = {"index", "media_type", "sha256", "width", "height", "duration"}
     return {
         "id": artwork_id,
         **made.model_dump(include=told),
-        "url": f"{settings.public_url}/v1/artworks/{artwork_id}",
+        "url": f"{origin}/v1/artworks/{artwork_id}",
     }
 
 

@@ -79,7 +79,10 @@ def batch_of(system: System, batch: str) -> Iterator[JobRecord]:
 
 
 def release(system: System, upload_id: str, job_id: str) -> None:
-    """The job needs the upload no more; the upload goes with its last job."""
+    """The job needs the upload no more; the upload goes with its last job.
+
+    A job that it names and that was never written is found by `sweep`, a day after it was bound.
+    """
     upload = detach(system.table, upload_id, job_id)
     if upload is not None and not upload.jobs:
         remove_upload(system, upload)
@@ -93,8 +96,9 @@ def remove_upload(system: System, upload: UploadRecord) -> None:
     """
     now = system.now()
     closed = upload.expires_at + GRACE
+    removed = {"removed": True, "due_at": max(now, closed)}
     try:
-        marked = system.table.put(upload.model_copy(update={"due_at": max(now, closed)}))
+        marked = system.table.put(upload.model_copy(update=removed))
     except WriteConflict:
         return
     system.inbox.delete(upload.key)
@@ -103,15 +107,18 @@ def remove_upload(system: System, upload: UploadRecord) -> None:
 
 
 def settle_upload(system: System, upload: UploadRecord, now: datetime) -> None:
-    """An upload that is due: remove it if no job uses it, else it is not due any more."""
+    """An upload that is due: remove it if no job uses it, else it is not due any more.
+
+    Jobs that were never written are forgotten, or it would outlive those that were.
+    """
     if upload.due_at is None or upload.due_at + GRACE > now:
         return
-    used = any(_lives(system, job_id) for job_id in upload.jobs)
+    used = tuple(job_id for job_id in upload.jobs if _lives(system, job_id))
     if not used:
         remove_upload(system, upload)
         return
     try:
-        system.table.put(upload.model_copy(update={"due_at": None}))
+        system.table.put(upload.model_copy(update={"jobs": used, "due_at": None}))
     except WriteConflict:
         return
 

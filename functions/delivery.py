@@ -1,27 +1,24 @@
 """Webhooks on their way: one record holds the bytes, one message at a time carries them.
 
-The message names the round it is for. A message for another round is out of date and does nothing,
-so a duplicate never starts a second series of tries. A wait longer than SQS can delay a message
-needs none: `next_try_at` stands in the `due` index, and `sweep` sends the message when it has come,
-as it does for a message that was lost.
+The message names the round and the moment that it is for. A message for another is out of date and
+does nothing, so a duplicate never starts a second series of tries. A wait longer than SQS can delay
+a message needs none: `next_try_at` stands in the `due` index, and `sweep` sends the message when it
+has come, as it does for a message that was lost.
 """
 
 import math
 import random
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
-from aws_lambda_powertools import Logger
-
+from functions.receivers import Busy, Receivers
+from functions.webhook import Told, tell
 from shared.contract import Event
-from shared.egress import AGENT, post
 from shared.errors import DeliveryNotFound, WriteConflict
+from shared.logs import Logger
 from shared.message import DeliveryMessage
-from shared.metered import UrlError
 from shared.records import DeliveryRecord, JobRecord, Try
-from shared.signing import webhook_secret, webhook_signature
 from shared.system import DELIVERIES, System
 
 logger = Logger(service="deliver")
@@ -34,13 +31,16 @@ BACKOFF = tuple(
 JITTER = 0.2
 MAX_DELAY = timedelta(seconds=900)
 """The most that SQS can delay a message."""
-TIMEOUT_SECONDS = 10.0
 KEPT_TRIES = 50
-GONE = 410
+GIVE_UP_AFTER = timedelta(days=2)
+"""Longer than all waits together: a delivery that its receiver's state kept from being tried, again
+and again, is given up then."""
+RECEIVERS = Receivers()
 
 
 def first_delivery(system: System, job: JobRecord, event_id: str, event: Event) -> DeliveryRecord:
     """The delivery of a job's end: made once, its bytes never change."""
+    now = system.now()
     made = DeliveryRecord(
         job=job.id,
         tenant=job.tenant,
@@ -49,7 +49,8 @@ def first_delivery(system: System, job: JobRecord, event_id: str, event: Event) 
         event_type=event.type,
         url=job.webhook or "",
         body=event.model_dump_json(),
-        next_try_at=system.now(),
+        next_try_at=now,
+        since=now,
     )
     try:
         return system.table.put(made)
@@ -67,7 +68,9 @@ def send(system: System, delivery: DeliveryRecord, wait: timedelta = timedelta()
     """Have the delivery tried after the wait; a wait too long for a message is left to `sweep`."""
     if wait > MAX_DELAY:
         return
-    message = DeliveryMessage(job=delivery.job, n=delivery.n, round=delivery.round)
+    message = DeliveryMessage(
+        job=delivery.job, n=delivery.n, round=delivery.round, at=delivery.next_try_at
+    )
     delay = math.ceil(wait.total_seconds())
     system.queue(DELIVERIES).send(message.model_dump_json(), delivery.tenant, delay)
 
@@ -75,15 +78,55 @@ def send(system: System, delivery: DeliveryRecord, wait: timedelta = timedelta()
 def deliver(system: System, message: DeliveryMessage) -> None:
     """Try the delivery that a message names, write down what came of it, plan the next try."""
     delivery = _find(system, message.job, message.n)
-    if delivery is None or delivery.state != "pending":
+    if delivery is None or _out_of_date(message, delivery):
         return
-    if message.round is not None and message.round != delivery.round:
+    try:
+        told = _call(system, delivery)
+    except Busy as busy:
+        _hold_back(system, delivery, timedelta(seconds=busy.seconds))
         return
-    tried, final = _try(system, delivery)
-    _log(delivery, tried)
-    settled = _record(system, delivery, tried, final)
+    if told is None:
+        return
+    _log(delivery, told.tried)
+    settled = _record(system, delivery, told)
     if settled and settled.next_try_at:
-        send(system, settled, settled.next_try_at - tried.at)
+        send(system, settled, settled.next_try_at - told.tried.at)
+
+
+def _out_of_date(message: DeliveryMessage, delivery: DeliveryRecord) -> bool:
+    return (
+        delivery.state != "pending"
+        or message.round not in (None, delivery.round)
+        or message.at not in (None, delivery.next_try_at)
+    )
+
+
+def _call(system: System, delivery: DeliveryRecord) -> Told | None:
+    """What came of the call; None where the job was deleted while it was being announced."""
+    host = urlsplit(delivery.url).netloc.rpartition("@")[2].lower()
+    with RECEIVERS.call(delivery.tenant, host) as call:
+        if is_orphan(system, delivery):
+            return None
+        told = tell(system, delivery)
+        call.timed_out = told.timed_out
+        return told
+
+
+def is_orphan(system: System, delivery: DeliveryRecord) -> bool:
+    """Whether its job was deleted: nothing of it is told any more."""
+    job = system.table.get(JobRecord, delivery.job)
+    return job is not None and job.deleted
+
+
+def _hold_back(system: System, delivery: DeliveryRecord, wait: timedelta) -> None:
+    """Not tried, and so not counted; but nothing is held back for ever."""
+    now = system.now()
+    if delivery.since is not None and now - delivery.since > GIVE_UP_AFTER:
+        _record(system, delivery, Told(Try(at=now, error="receiver_failing"), final=True))
+        return
+    planned = _plan(system, delivery, now + wait)
+    if planned is not None:
+        send(system, planned, wait)
 
 
 def redeliver(system: System, job: JobRecord, n: int) -> DeliveryRecord:
@@ -92,7 +135,8 @@ def redeliver(system: System, job: JobRecord, n: int) -> DeliveryRecord:
         delivery = _find(system, job.id, n)
         if delivery is None:
             raise DeliveryNotFound(f"job {job.id} has no delivery {n}")
-        again = {"state": "pending", "round": 0, "next_try_at": system.now()}
+        now = system.now()
+        again = {"state": "pending", "round": 0, "next_try_at": now, "since": now}
         try:
             pending = system.table.put(delivery.model_copy(update=again))
         except WriteConflict:
@@ -105,50 +149,20 @@ def _find(system: System, job_id: str, n: int) -> DeliveryRecord | None:
     return system.table.get(DeliveryRecord, job_id, f"delivery#{n:03d}")
 
 
-def _try(system: System, delivery: DeliveryRecord) -> tuple[Try, bool]:
-    """One call of the webhook, and whether its failure is final."""
-    now = system.now()
-    headers = _headers(system.secret(), delivery, int(now.timestamp()))
-    body = delivery.body.encode()
-    allow = system.settings.allow_networks
-    try:
-        status = post(delivery.url, body, headers, allow, seconds=TIMEOUT_SECONDS)
-    except UrlError as error:
-        return Try(at=now, error=error.code), not error.retryable
-    return Try(at=now, status=status, error=_complaint(status)), status == GONE
-
-
-def _headers(master: bytes, delivery: DeliveryRecord, timestamp: int) -> Mapping[str, str]:
-    secret = webhook_secret(master, delivery.tenant)
-    return {
-        "Content-Type": "application/json",
-        "User-Agent": AGENT,
-        "webhook-id": delivery.event_id,
-        "webhook-timestamp": str(timestamp),
-        "webhook-signature": webhook_signature(secret, delivery.event_id, timestamp, delivery.body),
-    }
-
-
-def _complaint(status: int) -> str | None:
-    if 200 <= status < 300:
-        return None
-    return "redirected" if 300 <= status < 400 else f"http_{status}"
-
-
-def _record(
-    system: System, delivery: DeliveryRecord, tried: Try, final: bool
-) -> DeliveryRecord | None:
+def _record(system: System, delivery: DeliveryRecord, told: Told) -> DeliveryRecord | None:
     """Write the try down; None where another has written down this very round."""
     current: DeliveryRecord | None = delivery
     while current and current.state == "pending" and current.round == delivery.round:
         try:
-            return system.table.put(settle(current, tried, final))
+            return system.table.put(settle(current, *told[:3]))
         except WriteConflict:
             current = _find(system, delivery.job, delivery.n)
     return None
 
 
-def settle(delivery: DeliveryRecord, tried: Try, final: bool = False) -> DeliveryRecord:
+def settle(
+    delivery: DeliveryRecord, tried: Try, final: bool = False, wait: timedelta = timedelta()
+) -> DeliveryRecord:
     """The delivery after a try: delivered, given up, or waiting for the next one."""
     changed: dict[str, Any] = {
         "tries": (*delivery.tries, tried)[-KEPT_TRIES:],
@@ -160,7 +174,7 @@ def settle(delivery: DeliveryRecord, tried: Try, final: bool = False) -> Deliver
     elif final or delivery.round >= len(BACKOFF):
         changed["state"] = "given_up"
     else:
-        changed["next_try_at"] = tried.at + _jittered(BACKOFF[delivery.round])
+        changed["next_try_at"] = tried.at + max(wait, _jittered(BACKOFF[delivery.round]))
     return delivery.model_copy(update=changed)
 
 
@@ -171,15 +185,17 @@ def _jittered(wait: timedelta) -> timedelta:
 
 def resend_overdue(system: System, delivery: DeliveryRecord, now: datetime) -> None:
     """Send a delivery's message (again), and look at it later should that one be lost as well."""
-    send(system, delivery)
-    _put_off(system, delivery, now + MAX_DELAY)
+    planned = _plan(system, delivery, now + MAX_DELAY)
+    if planned is not None:
+        send(system, planned)
 
 
-def _put_off(system: System, delivery: DeliveryRecord, until: datetime) -> None:
+def _plan(system: System, delivery: DeliveryRecord, at: datetime) -> DeliveryRecord | None:
+    """The delivery, for another moment: the messages for the one before do nothing any more."""
     try:
-        system.table.put(delivery.model_copy(update={"next_try_at": until}))
+        return system.table.put(delivery.model_copy(update={"next_try_at": at}))
     except WriteConflict:
-        return  # it has been tried in the meantime
+        return None  # it has been tried in the meantime
 
 
 def _log(delivery: DeliveryRecord, tried: Try) -> None:

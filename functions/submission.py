@@ -71,6 +71,7 @@ def draft(
         metadata=request.metadata,
         webhook=str(request.webhook) if request.webhook else None,
         drop=drop,
+        origin=system.settings.public_url,
         created_at=now,
         queued_at=now,
         start_by=_after(now, request.start_within),
@@ -83,10 +84,7 @@ def accept(system: System, job: JobRecord) -> JobRecord:
     """Write the job, then say so. Its uploads are bound to it first, so that none can go."""
     for upload in job.uploads:
         attach(system.table, upload, job.id, job.created_at)
-    written = put_new(system, job)
-    if written.status is Status.QUEUED:
-        send(system, written)
-    return written
+    return again(system, put_new(system, job))
 
 
 def put_new(system: System, job: JobRecord) -> JobRecord:

@@ -6,17 +6,15 @@ from functions.idempotency import Claim, claim, find
 from functions.submission import again, check_uploads, check_webhook, draft, put_new
 from shared.catalogue import ModelCard
 from shared.contract import Status, UploadJobRequest, UploadRequest, UploadTicket
-from shared.errors import InvalidRequest, WriteConflict
+from shared.errors import Gone, InvalidRequest, WriteConflict
 from shared.ports import Table
-from shared.records import UploadRecord
+from shared.records import JobRecord, UploadRecord
 from shared.signing import put_expiry
 from shared.system import System
-from shared.uploads import attach
+from shared.uploads import UNUSED_LIFE, attach
 
 GRACE = timedelta(minutes=1)
 """For an upload that began before its ticket expired."""
-UNUSED_LIFE = timedelta(days=1)
-"""An upload that no job uses is removed then."""
 MAIN_INPUT = "image"
 
 
@@ -28,8 +26,13 @@ def issue(
     if card and request.job and not find(system.table, tenant, "uploads", key):
         _check(system, tenant, card, request.job)
     claimed = claim(system, tenant, "uploads", key, request, with_job=card is not None)
+    known = system.table.get(JobRecord, claimed.job) if claimed.job and not claimed.first else None
+    if known is not None:
+        again(system, known)
     upload = _put_or_get(system.table, _record(system, tenant, request, claimed))
-    if card and request.job and claimed.job:
+    if upload.removed:
+        raise Gone("this upload was removed")
+    if card and request.job and claimed.job and known is None:
         _accept_waiting(system, upload, request.job, card, claimed.job)
     return _ticket(system, upload)
 
@@ -83,12 +86,13 @@ def _accept_waiting(
 
 
 def _ticket(system: System, upload: UploadRecord) -> UploadTicket:
-    now = system.now()
-    signed = system.inbox.sign_put(upload.key, upload.content_type, upload.size, now)
+    """Signed as of the upload's beginning: however often the ticket is asked for, its URL closes
+    when the upload's record says so, and no bytes can come after those were waited for."""
+    signed = system.inbox.sign_put(upload.key, upload.content_type, upload.size, upload.created_at)
     return UploadTicket(
         id=upload.id,
         url=signed.url,
         headers=dict(signed.headers),
-        expires_at=put_expiry(now),
+        expires_at=upload.expires_at,
         job_id=upload.starts,
     )

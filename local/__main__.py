@@ -1,4 +1,4 @@
-"""`python -m local up | demo | keys`"""
+"""`python -m local up | demo | keys | dead-letters`"""
 
 import argparse
 import sys
@@ -24,10 +24,11 @@ def main(arguments: list[str] | None = None) -> int:
         "up": up,
         "demo": show,
         "keys": keys,
+        "dead-letters": dead_letters,
     }
     try:
         commands[chosen.command](chosen)
-    except (FolderInUse, NotAllowed, StartFailed, AtelierError, demo.DemoFailed) as error:
+    except (FolderInUse, NotAllowed, StartFailed, AtelierError, OSError, demo.DemoFailed) as error:
         print(f"atelier: {error}", file=sys.stderr)
         return 1
     return 0
@@ -52,9 +53,16 @@ def keys(chosen: argparse.Namespace) -> None:
     run(chosen)
 
 
+def dead_letters(chosen: argparse.Namespace) -> None:
+    """What was received too often, and its way back."""
+    from local.dead_letters import run
+
+    run(chosen)
+
+
 def say(text: str) -> None:
     """A line for the person at the terminal."""
-    with suppress(BrokenPipeError):  # nobody reads any more: no reason to end
+    with suppress(OSError):  # nobody reads any more, or the disk is full: no reason to end
         print(text, flush=True)
 
 
@@ -82,6 +90,8 @@ def _parser() -> argparse.ArgumentParser:
     shown.add_argument("--style", help="one of the styles of the model `paint`")
     shown.add_argument("--exit", action="store_true", help="end after the first artwork")
     _add_keys(commands.add_parser("keys", help="API keys and webhook secrets"))
+    told = "events, webhooks and jobs that were received too often"
+    _add_dead_letters(commands.add_parser("dead-letters", help=told))
     return parser
 
 
@@ -109,6 +119,14 @@ def _add_keys(parser: argparse.ArgumentParser) -> None:
             action.add_argument("--tenant", default=None if name == "list" else "local")
         if name == "create":
             action.add_argument("--name", default="key")
+
+
+def _add_dead_letters(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", required=True)
+    for name, told in (("list", "show them"), ("redrive", "send them to their queue again")):
+        action = actions.add_parser(name, help=told)
+        action.add_argument("--data", type=Path, help="a machine's data folder; else the cloud's")
+        action.add_argument("--queue", help="one queue only: objects, deliveries, …")
 
 
 if __name__ == "__main__":

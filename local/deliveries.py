@@ -8,7 +8,7 @@ from local.objects import WAIT_SECONDS, hand_over
 from shared.ports import Letter
 from shared.system import DELIVERIES, System
 
-THREADS = 16
+THREADS = 32
 VISIBILITY_SECONDS = 90.0
 """Longer than `deliver` ever takes for one webhook."""
 

@@ -26,7 +26,8 @@ MEDIA_TYPES = {extension: media_type for media_type, extension in EXTENSIONS.ite
     "tif": "image/tiff",
     "tiff": "image/tiff",
 }
-RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
+"""No file has as many bytes as nineteen digits say."""
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ from local.uploads import Uploads
 from shared import lifeline
 from shared.bootstrap import connect
 from shared.embedded.blobs import FolderBlobs
+from shared.embedded.faults import told
 from shared.errors import AtelierError, MethodNotAllowed, NotFound
 from shared.settings import Settings, settings
 from shared.system import System
@@ -68,7 +69,8 @@ class Front:
                 if place := self._guard.better_place(request.path, request.headers):
                     return Plain(307, [("location", place)])
             called = self._blobs if request.path.startswith(BLOBS) else self._gateway
-            return await called(request)
+            with told():
+                return await called(request)
         except AtelierError as error:
             return problem(error)
         except TimeoutError:

@@ -4,6 +4,7 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from functions.api.admission import MAX_BODY_BYTES
 from local.asgi import Plain, Request
 from local.http_events import (
     Context,
@@ -15,7 +16,6 @@ from local.http_events import (
 )
 from shared.errors import Unauthenticated
 
-MAX_BODY_BYTES = 10 * 2**20
 IDLE_SECONDS = 10.0
 BODY_SECONDS = 30.0
 HANDLERS = 16

@@ -3,6 +3,7 @@
 import argparse
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 
 from shared.bootstrap import assemble
 from shared.keys import create_key, list_keys, revoke_key
@@ -14,7 +15,7 @@ from shared.system import System
 
 def run(arguments: argparse.Namespace) -> None:
     """`keys create | list | revoke | webhook-secret`"""
-    system = assemble(_settings(arguments))
+    system = assemble(chosen_settings(arguments.data))
     actions = {
         "create": _create,
         "list": _list,
@@ -24,12 +25,10 @@ def run(arguments: argparse.Namespace) -> None:
     actions[arguments.action](system, arguments)
 
 
-def _settings(arguments: argparse.Namespace) -> Settings:
+def chosen_settings(data: Path | None) -> Settings:
     """Of the cloud, as the environment describes it, unless a data folder is named."""
     given = settings()
-    if arguments.data is None:
-        return given
-    return given.model_copy(update={"data": arguments.data.absolute()})
+    return given if data is None else given.model_copy(update={"data": data.absolute()})
 
 
 def _create(system: System, arguments: argparse.Namespace) -> None:

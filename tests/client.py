@@ -19,6 +19,16 @@ class Answer:
         return json.loads(self.text)
 
 
+def answered(event: dict[str, Any]) -> Answer:
+    """What the function answers to the event."""
+    answer = handler(event, None)
+    given = answer.get("headers", {}) | {
+        name: values[0] for name, values in answer.get("multiValueHeaders", {}).items()
+    }
+    lowered = {name.lower(): value for name, value in given.items()}
+    return Answer(answer["statusCode"], lowered, answer.get("body") or "")
+
+
 @dataclass(frozen=True)
 class Client:
     """One tenant's client; None is a caller whom no authorizer knows."""
@@ -37,14 +47,9 @@ class Client:
 
     def call(self, method: str, path: str, body: str | None, **headers: str) -> Answer:
         named = {name.replace("_", "-").lower(): value for name, value in headers.items()}
-        answer = handler(self._event(method, path, body, {**self.headers, **named}), None)
-        given = answer.get("headers", {}) | {
-            name: values[0] for name, values in answer.get("multiValueHeaders", {}).items()
-        }
-        lowered = {name.lower(): value for name, value in given.items()}
-        return Answer(answer["statusCode"], lowered, answer.get("body") or "")
+        return answered(self.event(method, path, body, {**self.headers, **named}))
 
-    def _event(
+    def event(
         self, method: str, path: str, body: str | None, headers: dict[str, str]
     ) -> dict[str, Any]:
         split = urlsplit(path)

@@ -1,12 +1,14 @@
 """The resolver, and what every route needs to know of its caller."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from pydantic import BaseModel
 
 from shared.contract import Problem
-from shared.errors import Unauthenticated
+from shared.errors import Forbidden, Unauthenticated
+from shared.keys import is_tenant
 
 PROBLEM_TYPE = "application/problem+json"
 
@@ -14,13 +16,20 @@ app = APIGatewayHttpResolver(enable_validation=True)
 
 
 def caller() -> str:
+    """The tenant that calls."""
+    return tenant_of(app.current_event.raw_event)
+
+
+def tenant_of(event: Mapping[str, Any]) -> str:
     """The tenant, as the authorizer found it: by API key, or by a JWT's `tenant` claim."""
-    authorizer = app.current_event.request_context.authorizer
-    given = authorizer.get_lambda or {} if authorizer else {}
-    claims = authorizer.jwt_claim or {} if authorizer else {}
+    authorizer = event["requestContext"].get("authorizer") or {}
+    given = authorizer.get("lambda") or {}
+    claims = (authorizer.get("jwt") or {}).get("claims") or {}
     tenant = given.get("tenant") or claims.get("tenant") or claims.get("custom:tenant")
     if not tenant:
         raise Unauthenticated("send an API key: `Authorization: Bearer ak_…`")
+    if not is_tenant(str(tenant)):
+        raise Forbidden("the token names a tenant that cannot be: use a-z, 0-9 and -, 63 at most")
     return str(tenant)
 
 

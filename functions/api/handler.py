@@ -20,19 +20,19 @@ _resolving = Lock()
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Answer one API Gateway HTTP API event (payload 2.0)."""
     try:
-        admit(event)
-        wait_for_change(connect(), event)
+        admitted = admit(event)
+        wait_for_change(connect(), admitted)
     except AtelierError as error:
         return _answer(error)
     with _resolving:
-        return app.resolve(event, context)
+        return app.resolve(admitted, context)
 
 
 def _answer(error: AtelierError) -> dict[str, Any]:
     response = problem(error)
     return {
         "statusCode": response.status_code,
-        "headers": {"Content-Type": response.headers["Content-Type"]},
+        "headers": dict(response.headers),
         "body": response.body,
         "isBase64Encoded": False,
     }

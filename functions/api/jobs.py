@@ -12,11 +12,13 @@ from functions.submission import submit
 from shared import lifecycle
 from shared.bootstrap import connect
 from shared.contract import MAX_WAIT_SECONDS, Id, Job, JobPage, JobRequest, Status
-from shared.errors import Gone, JobNotFound
+from shared.errors import Gone, InvalidRequest, JobNotFound
 from shared.records import JobRecord, PulseRecord
 from shared.system import System
 
 PAGE = 50
+MAX_BATCH_BYTES = 1024
+"""As many as a key of S3 has: a longer one cannot be, and no index could hold it."""
 
 JobId = Annotated[Id, Path(description="The job's id.")]
 IdempotencyKey = Annotated[
@@ -59,10 +61,12 @@ def post_job(
 )
 def list_jobs(
     status: Annotated[Status | None, Query()] = None,
-    batch: Annotated[str | None, Query(min_length=1, max_length=1024)] = None,
+    batch: Annotated[str | None, Query(min_length=1, max_length=MAX_BATCH_BYTES)] = None,
     cursor: Annotated[Id | None, Query()] = None,
 ) -> Response[Any]:
     system, tenant = connect(), caller()
+    if batch and len(batch.encode()) > MAX_BATCH_BYTES:
+        raise InvalidRequest(f"batch: {MAX_BATCH_BYTES} bytes at most")
     wanted = status.value if status else None
     if batch is None:
         found = system.table.owned(JobRecord, tenant, cursor, PAGE + 1, wanted)

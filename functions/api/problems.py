@@ -3,7 +3,6 @@
 from http import HTTPStatus
 from typing import Any
 
-from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
@@ -11,8 +10,13 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValida
 from functions.api.app import PROBLEM_TYPE, app
 from shared.contract import Problem
 from shared.errors import AtelierError, InvalidRequest, MethodNotAllowed, NotFound
+from shared.logs import Logger
 
 logger = Logger(service="api")
+
+MAX_ERRORS = 32
+MAX_PART = 100
+"""Of the name of a field, which the client chose: an answer is no echo of what was sent."""
 
 
 def problem(error: AtelierError, errors: list[dict[str, Any]] | None = None) -> Response[Any]:
@@ -45,8 +49,12 @@ def _known(error: AtelierError) -> Response[Any]:
 @app.exception_handler(RequestValidationError)
 def _invalid(error: RequestValidationError) -> Response[Any]:
     found = [
-        {"where": [str(part) for part in one["loc"]], "message": one["msg"], "type": one["type"]}
-        for one in error.errors()
+        {
+            "where": [str(part)[:MAX_PART] for part in one["loc"]],
+            "message": one["msg"],
+            "type": one["type"],
+        }
+        for one in error.errors()[:MAX_ERRORS]
     ]
     detail = "; ".join(f"{'.'.join(one['where'])}: {one['message']}" for one in found[:3])
     return problem(InvalidRequest(detail), found)

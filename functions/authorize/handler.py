@@ -10,7 +10,8 @@ from shared.system import System
 
 def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
     """Whether the call carries a good key, and whose it is."""
-    return authorize(connect(), event.get("headers") or {})
+    headers = event.get("headers")
+    return authorize(connect(), headers if isinstance(headers, Mapping) else {})
 
 
 def authorize(system: System, headers: Mapping[str, str]) -> dict[str, Any]:
@@ -24,5 +25,5 @@ def authorize(system: System, headers: Mapping[str, str]) -> dict[str, Any]:
 def presented(headers: Mapping[str, str]) -> str:
     """The key in `Authorization: Bearer …`."""
     given = {name.lower(): value for name, value in headers.items()}
-    scheme, _, token = given.get("authorization", "").strip().partition(" ")
+    scheme, _, token = str(given.get("authorization", "")).strip().partition(" ")
     return token.strip() if scheme.lower() == "bearer" else ""

@@ -7,10 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any
 
-from aws_lambda_powertools import Logger
-
 from functions.delivery import deliver
 from shared.bootstrap import connect
+from shared.logs import Logger
 from shared.message import DeliveryMessage
 
 logger = Logger(service="deliver")
@@ -21,7 +20,7 @@ THREADS = 32
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Take each message of an SQS event; those that fail come again, the others do not."""
     records = event["Records"]
-    done = _threads().map(_take, records)
+    done = _threads().map(_take, records) if len(records) > 1 else map(_take, records)
     failed = [record["messageId"] for record, good in zip(records, done, strict=True) if not good]
     return {"batchItemFailures": [{"itemIdentifier": message} for message in failed]}
 

@@ -53,7 +53,10 @@ def take(system: System, arrival: Arrival) -> None:
 
 def _take_upload(system: System, arrival: Arrival) -> None:
     upload = system.table.get(UploadRecord, arrival.key.rsplit("/", 1)[-1])
-    if upload is None or upload.starts is None or upload.key != arrival.key:
+    if upload is None or upload.removed:
+        system.inbox.delete(arrival.key)  # it came after all that it was for had gone
+        return
+    if upload.starts is None or upload.key != arrival.key:
         return
     job = system.table.get(JobRecord, upload.starts)
     if job is None:

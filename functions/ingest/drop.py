@@ -7,13 +7,14 @@ from hashlib import sha256
 from typing import Any
 
 from pydantic import Field, ValidationError
-from ulid import ULID
 
+from functions.idempotency import new_id
 from functions.submission import accept, again, check_uploads, check_webhook, draft
 from shared import lifecycle
 from shared.contract import JobError, JobOptions, Name
-from shared.errors import AtelierError, InvalidRequest, WriteConflict
+from shared.errors import AtelierError, InvalidRequest, Unavailable, WriteConflict
 from shared.keys import is_tenant
+from shared.reasons import reasons
 from shared.records import DropSource, JobRecord, SeenRecord
 from shared.system import System
 
@@ -61,7 +62,7 @@ def _place(key: str) -> tuple[str, DropSource] | None:
 def _seen(system: System, event: str) -> str:
     """The job id that stands for this event, minted when the event is first seen."""
     digest = sha256(event.encode()).hexdigest()
-    minted = SeenRecord(event=digest, job=str(ULID()).lower(), expires_at=system.now() + SEEN_LIFE)
+    minted = SeenRecord(event=digest, job=new_id(), expires_at=system.now() + SEEN_LIFE)
     try:
         return system.table.put(minted).job
     except WriteConflict:
@@ -79,6 +80,8 @@ def _draft(system: System, tenant: str, source: DropSource, key: str, job_id: st
         check_uploads(system, tenant, batch.input)
         given = {**batch.input, "image": {"drop": key}}
         return draft(system, tenant, batch, card, given, job_id, lane="bulk", drop=source)
+    except Unavailable:
+        raise  # not the drop's fault: its event comes again
     except AtelierError as error:
         return _refused(system, tenant, source, job_id, error)
 
@@ -87,8 +90,14 @@ def _settings(system: System, tenant: str, batch: str) -> BatchSettings:
     stored = system.inbox.get(f"drops/{tenant}/{batch}/{SETTINGS_NAME}")
     try:
         return BatchSettings.model_validate(_object(stored) if stored else {})
-    except (ValidationError, ValueError) as error:
-        raise InvalidRequest(f"{SETTINGS_NAME}: {error}", code="batch_settings_invalid") from None
+    except ValidationError as error:
+        raise _unusable(reasons(error)) from None
+    except ValueError:
+        raise _unusable("this is no JSON object") from None
+
+
+def _unusable(why: str) -> InvalidRequest:
+    return InvalidRequest(f"{SETTINGS_NAME}: {why}", code="batch_settings_invalid")
 
 
 def _object(stored: bytes) -> Mapping[str, Any]:

@@ -3,7 +3,6 @@
 import json
 from typing import Any
 
-from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.batch import (
     BatchProcessor,
     EventType,
@@ -13,6 +12,7 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from functions.ingest.arrival import Arrival, take
 from shared.bootstrap import connect
+from shared.logs import Logger
 
 logger = Logger(service="ingest")
 
@@ -30,4 +30,8 @@ def _take(record: SQSRecord) -> None:
     for entry in json.loads(record.body).get("Records", []):  # absent in S3's test event
         arrival = Arrival.of(entry)
         logger.info("object arrived", extra={"object": arrival.place, "size": arrival.size})
-        take(system, arrival)
+        try:
+            take(system, arrival)
+        except Exception:  # the processor keeps it to itself, and has the record come again
+            logger.exception("an object was not taken", extra={"object": arrival.place})
+            raise

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.batch import (
     BatchProcessor,
     EventType,
@@ -12,6 +11,7 @@ from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import 
 
 from functions.announcing import announce
 from shared.bootstrap import connect
+from shared.logs import Logger
 from shared.records import JobRecord
 
 logger = Logger(service="notify")

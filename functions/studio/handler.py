@@ -71,8 +71,10 @@ FILES = read()
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Answer an event of an API Gateway HTTP API, payload 2.0."""
-    method = event["requestContext"]["http"]["method"]
-    file = FILES.get(event["rawPath"])
+    try:
+        method, file = event["requestContext"]["http"]["method"], FILES.get(event["rawPath"])
+    except (KeyError, TypeError):
+        return _problem(400, "Bad Request", "malformed_request", "this is no event of an HTTP API")
     if file is None:
         return _problem(404, "Not Found", "not_found", "the page has no such file")
     if method not in ("GET", "HEAD"):
@@ -87,7 +89,8 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 
 def _known(event: dict[str, Any], etag: str) -> bool:
     """Whether the browser has this very version already."""
-    given = (event.get("headers") or {}).get("if-none-match", "")
+    headers = event.get("headers")
+    given = str(headers.get("if-none-match", "")) if isinstance(headers, dict) else ""
     return any(tag.strip().removeprefix("W/") in (etag, "*") for tag in given.split(","))
 
 

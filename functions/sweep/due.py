@@ -6,19 +6,22 @@ taken. So a sweep may stop at any record, and begin again.
 """
 
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from aws_lambda_powertools import Logger
-
 from functions.announcing import announce, kept_until
+from functions.dead_letters import examine_dead_letters, job_queues
 from functions.deletion import delete_job, purge, settle_upload
-from functions.delivery import resend_overdue
+from functions.delivery import is_orphan, resend_overdue
 from functions.submission import send
+from functions.sweep.setbacks import Setbacks
 from shared import lifecycle
 from shared.contract import Status
 from shared.errors import WriteConflict
+from shared.logs import Logger
+from shared.orphans import remove_orphans
 from shared.records import DUE_SHARDS, DeliveryRecord, JobRecord, Record, UploadRecord
 from shared.system import System
 
@@ -39,18 +42,49 @@ class Swept(NamedTuple):
 
 
 def sweep(
-    system: System, per_shard: int = PER_SHARD, budget_seconds: float = BUDGET_SECONDS
+    system: System,
+    per_shard: int = PER_SHARD,
+    budget_seconds: float = BUDGET_SECONDS,
+    setbacks: Setbacks | None = None,
 ) -> Swept:
-    """Settle up to `per_shard` records of each shard, while there is time."""
-    now = system.now()
+    """Settle up to `per_shard` records of each shard, and dead letters, while there is time."""
     give_up = time.monotonic() + budget_seconds
     outcomes: list[bool] = []
-    for shard in shards(now):
-        for record in system.table.due(shard, now, per_shard):
-            if time.monotonic() >= give_up:
-                break
-            outcomes.append(_try(system, record, now))
+    work = _work(system, per_shard, Setbacks() if setbacks is None else setbacks)
+    while time.monotonic() < give_up and (outcome := next(work, None)) is not None:
+        outcomes.append(outcome)
     return Swept(sum(outcomes), len(outcomes) - sum(outcomes))
+
+
+def _work(system: System, per_shard: int, setbacks: Setbacks) -> Iterator[bool]:
+    """Each step of a sweep, and whether it went well."""
+    now = system.now()
+    for name in job_queues(system):
+        yield from _guarded(name, examine_dead_letters(system, name))
+    for shard in shards(now):
+        yield from _guarded(f"shard {shard}", _settled(system, shard, now, per_shard, setbacks))
+
+
+def _guarded(name: str, steps: Iterator[bool]) -> Iterator[bool]:
+    """A shard or a queue that cannot be read does not stop the others."""
+    try:
+        yield from steps
+    except Exception:
+        logger.exception("not swept", extra={"part": name})
+        yield False
+
+
+def _settled(
+    system: System, shard: int, now: datetime, most: int, setbacks: Setbacks
+) -> Iterator[bool]:
+    """Settle what is due in one shard. What failed lately stands aside: however much there is of
+    it, it does not keep the others from being read."""
+    for record in system.table.due(shard, now, most + len(setbacks)):
+        if most > 0 and not setbacks.waits(record):
+            most -= 1
+            outcome = _try(system, record, now)
+            setbacks.note(record, outcome)
+            yield outcome
 
 
 def shards(now: datetime) -> list[int]:
@@ -82,7 +116,7 @@ def settle(system: System, record: Record, now: datetime) -> None:
 
 
 def settle_job(system: System, job: JobRecord, now: datetime) -> None:
-    """Expire it, wake it, announce it, delete it or let it rest: whichever it waits for."""
+    """Expire, wake, announce, tidy, delete it or let it rest: whichever it waits for."""
     due_at = job.index().due_at
     if due_at is None or due_at > now:
         return
@@ -93,6 +127,8 @@ def settle_job(system: System, job: JobRecord, now: datetime) -> None:
         _settle_unfinished(system, job, now)
     elif job.announce:
         _announce(system, job, now)
+    elif job.untidy:
+        _tidy(system, job)
     else:
         _delete_or_keep(system, job, now)
 
@@ -126,6 +162,12 @@ def _announce(system: System, job: JobRecord, now: datetime) -> None:
         raise
 
 
+def _tidy(system: System, job: JobRecord) -> None:
+    remove_orphans(system, job)
+    until = kept_until(system.settings, job)
+    lifecycle.apply(system.table, job, lambda current: lifecycle.tidied(current, until))
+
+
 def _delete_or_keep(system: System, job: JobRecord, now: datetime) -> None:
     """By what the settings say today, whatever they said when the job ended."""
     until = kept_until(system.settings, job)
@@ -148,5 +190,9 @@ def _put(system: System, record: Record) -> None:
 def settle_delivery(system: System, delivery: DeliveryRecord, now: datetime) -> None:
     """Send the message of a try that is overdue: it got lost, or the wait was too long for one."""
     due_at = delivery.next_try_at
-    if delivery.state == "pending" and due_at is not None and due_at + DELIVERY_GRACE <= now:
+    if delivery.state != "pending" or due_at is None or due_at + DELIVERY_GRACE > now:
+        return
+    if is_orphan(system, delivery):
+        system.table.delete(delivery)
+    else:
         resend_overdue(system, delivery, now)

@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from aws_lambda_powertools import Logger
-
 from functions.sweep.due import sweep
+from functions.sweep.setbacks import Setbacks
 from shared.bootstrap import connect
+from shared.logs import Logger
 
 logger = Logger(service="sweep")
+setbacks = Setbacks()
 
 
 class SweepFailed(Exception):
@@ -16,7 +17,7 @@ class SweepFailed(Exception):
 
 def handler(event: Any, context: Any) -> dict[str, int]:
     """Settle what has come due. What did not fit waits for the next time."""
-    swept = sweep(connect())
+    swept = sweep(connect(), setbacks=setbacks)
     logger.info("swept", extra=swept._asdict())
     if swept.failed:
         raise SweepFailed(f"{swept.failed} of {swept.failed + swept.settled} records failed")

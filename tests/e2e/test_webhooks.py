@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from standardwebhooks import Webhook
+from standardwebhooks import Webhook, WebhookVerificationError
 
 from tests.e2e.machine import ROOT, Machine
 from tests.receiver import Receiver, receiving
@@ -30,8 +30,9 @@ def receiver() -> Iterator[Receiver]:
         yield receiver
 
 
-def secret(data: Path) -> str:
+def secret(data: Path, tenant: str = "local") -> str:
     command = [sys.executable, "-m", "local", "keys", "webhook-secret", "--data", str(data)]
+    command += ["--tenant", tenant]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout.strip()
 
 
@@ -58,3 +59,6 @@ def test_the_end_of_a_job_is_told_once_signed_and_logged(
         time.sleep(0.1)
     assert receiver.requests[1].body == call.body
     assert receiver.requests[1].headers["webhook-id"] == call.headers["webhook-id"]
+    Webhook(secret(machine.data)).verify(receiver.requests[1].body, receiver.requests[1].headers)
+    with pytest.raises(WebhookVerificationError):
+        Webhook(secret(machine.data, "another")).verify(call.body, call.headers)

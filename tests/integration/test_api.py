@@ -319,7 +319,7 @@ def test_without_a_tenant_nothing_is_answered(connected: System) -> None:
 
 def test_a_jwts_tenant_is_read_too(connected: System) -> None:
     client = Client("local")
-    event = client._event("GET", "/v1/jobs", None, {})
+    event = client.event("GET", "/v1/jobs", None, {})
     event["requestContext"]["authorizer"] = {"jwt": {"claims": {"tenant": "studio"}, "scopes": []}}
     from functions.api.handler import handler
 

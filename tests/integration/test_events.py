@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from functions import announcing
 from functions.api.handler import handler as api
 from functions.authorize.handler import handler as authorize
 from functions.deliver.handler import handler as deliver
@@ -16,7 +17,8 @@ from functions.studio.handler import handler as studio
 from functions.sweep.handler import handler as sweep
 from gpu_worker.worker import Worker
 from shared.contract import Status
-from shared.records import DeliveryRecord, DropSource, JobRecord, KeyRecord, Made, UploadRecord
+from shared.errors import Unavailable
+from shared.records import DeliveryRecord, DropSource, JobRecord, KeyRecord, UploadRecord
 from shared.system import DELIVERIES, System
 from tests.receiver import receiving
 from tests.scenes import (
@@ -387,11 +389,15 @@ def test_what_the_filter_would_hold_back_does_nothing(connected: System, event: 
 
 
 @replays("dynamodb_one_fails")
-def test_an_end_that_cannot_be_told_holds_up_no_other(connected: System, event: Event) -> None:
-    made = Made(index=0, media_type="image/png", sha256="0" * 64, bytes=1, attempt=1)
-    connected.artworks.put(made.key(TENANT, JOB), b"\0", "image/png")
-    connected.artworks.put(f"mirror/{TENANT}/show/fox.jpg.png/in the way", b"\0", "image/png")
-    put_ended(connected, artworks=(made,), drop=DropSource(batch="show", name="fox.jpg"))
+def test_an_end_that_cannot_be_told_holds_up_no_other(
+    connected: System, event: Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def mirror(system: System, job: JobRecord) -> None:
+        if job.id == JOB:
+            raise Unavailable("the bucket does not answer")
+
+    monkeypatch.setattr(announcing, "mirror", mirror)
+    put_ended(connected)
     put_ended(connected, OTHER_JOB)
     assert notify(event, None) == failures(event, 0)
     assert (stored(connected).announce, told(connected)) == (True, [OTHER_JOB])

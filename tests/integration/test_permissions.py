@@ -29,13 +29,14 @@ from shared.aws.table import DynamoTable
 from shared.bootstrap import connect, disconnect
 from shared.contract import Status
 from shared.message import job_message
-from shared.records import DropSource
+from shared.records import DropSource, UploadRecord
 from shared.settings import Settings, environment
-from shared.system import System
+from shared.system import LANES, System
 from tests.cloudformation import Statement, queue_name, resources, statements
 from tests.conftest import OWN_MODELS
 from tests.contract.conftest import CREDENTIALS
 from tests.contract.resources import deploy
+from tests.integration.working import Services
 from tests.receiver import LOOPBACK, Reply, receiving
 from tests.scenes import (
     JOB,
@@ -164,9 +165,14 @@ def before_ingest(system: System) -> None:
     put_awaiting(system)
 
 
-def through_ingest(_: System) -> None:
+def through_ingest(system: System) -> None:
     for name in ("s3_upload", "s3_drop_names"):
         assert ingest(read_event(name), None) == {"batchItemFailures": []}
+    upload = system.table.get(UploadRecord, UPLOAD)
+    assert upload
+    system.table.delete(upload)
+    assert ingest(read_event("s3_upload"), None) == {"batchItemFailures": []}
+    assert system.inbox.head(upload.key) is None
 
 
 def before_notify(system: System) -> None:
@@ -202,30 +208,52 @@ def before_sweep(system: System) -> None:
     put_upload(system, f"{OWN}4", jobs=(), starts=None, expires_at=PAST, due_at=PAST)
     put_delivery(system, next_try_at=PAST)
     system.artworks.put(f"{TENANT}/{OWN}3/late.png", b"0", "image/png")
+    tidy = {"status": Status.CANCELED, "ended_at": PAST, "untidy": True}
+    put_job(system, f"{OWN}5", wake_at=PAST, **tidy)
+    system.artworks.put(f"{TENANT}/{OWN}5/orphan.png", b"0", "image/png")
+    put_delivery(system, f"{OWN}3", next_try_at=PAST)
+    for lane in LANES:
+        system.queue(f"standard-{lane}-dead").send(job_message(f"{OWN}0"), TENANT)
 
 
 def through_sweep(system: System) -> None:
     assert sweep(read_event("schedule_minute"), None)["failed"] == 0
     assert not stored(system).announce
+    assert not stored(system, f"{OWN}5").untidy
+    assert list(system.artworks.keys(f"{TENANT}/{OWN}5/")) == []
+    assert stored(system, f"{OWN}0").troubled_since
+    assert not system.queue("standard-interactive-dead").depth()
 
 
 def before_work(system: System) -> None:
-    """Two jobs whose pictures have gone, and one that needs none."""
+    """Two jobs whose pictures have gone, one that needs none, and one to be canceled late."""
     put_upload(system)
     jobs = (
         put_job(system, f"{OWN}0", input={"image": {"upload": UPLOAD}}),
         put_job(system, f"{OWN}1", lane="bulk", drop=DROP, input={"image": {"drop": DROP_KEY}}),
         put_job(system, f"{OWN}2", lane="bulk"),
+        put_job(system, f"{OWN}3"),
     )
     for job in jobs:
         system.lane(job.pool, job.lane).send(job_message(job.id), job.tenant)
 
 
 def through_work(system: System) -> None:
-    hand = worker(connect())
-    for _ in range(3):
+    services = Services(connect())
+
+    def cancel(_: int, name: str, given: tuple[Any, ...]) -> None:
+        """The last job, once its artwork is stored: that is removed again."""
+        late = stored(system, f"{OWN}3")
+        if name == "artworks.put" and late.holder and not late.cancel_requested:
+            system.table.put(late.model_copy(update={"cancel_requested": True}))
+
+    services.after = cancel
+    hand = worker(services.system)
+    for _ in range(4):
         hand.once()
     assert stored(system, f"{OWN}2").status is Status.SUCCEEDED
+    assert stored(system, f"{OWN}3").status is Status.CANCELED
+    assert not list(system.artworks.keys(f"{TENANT}/{OWN}3/"))
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from functions.dead_letters import dead
 from shared.aws.table import _item
 from shared.contract import Status
 from shared.records import JobRecord, PulseRecord, Record
@@ -30,6 +31,7 @@ ROOT = Path(__file__).parents[2]
 FUNCTIONS = tuple(resources("AWS::Serverless::Function"))
 BUCKETS = tuple(resources("AWS::S3::Bucket"))
 WORK = {OBJECTS, DELIVERIES, *(f"standard-{lane}" for lane in LANES)}
+DEAD = {dead(name) for name in WORK}
 TWO_WEEKS = 14 * 24 * 3600
 
 
@@ -52,12 +54,22 @@ def test_a_function_is_told_settings_that_exist(function: str) -> None:
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_a_function_knows_the_queues_by_the_names_of_the_code(function: str) -> None:
     for name, logical_id in queues_of(function).items():
-        assert (name in WORK, queue_name(logical_id)) == (True, name)
+        assert (name in WORK | DEAD, queue_name(logical_id)) == (True, name)
+
+
+def test_sweep_sees_the_dead_letters_of_every_job_queue() -> None:
+    assert set(queues_of("SweepFunction")) & DEAD == {dead(f"standard-{lane}") for lane in LANES}
+
+
+def test_the_redrive_command_is_told_the_queues_that_nobody_else_examines() -> None:
+    told = template()["Outputs"]["DeadLetterQueues"]["Value"]["Fn::Sub"]
+    names = {name: queue_name(url.strip("${}")) for name, url in json.loads(told).items()}
+    assert names == {name: name for one in (OBJECTS, DELIVERIES) for name in (one, dead(one))}
 
 
 def test_every_queue_of_the_code_is_there_with_its_dead_letters() -> None:
     names = {queue_name(logical_id) for logical_id in resources("AWS::SQS::Queue")}
-    assert names == WORK | {f"{name}-dead" for name in WORK} | {"announcements-dead"}
+    assert names == WORK | DEAD | {"announcements-dead"}
 
 
 def test_the_table_is_the_one_that_the_port_contract_was_tested_on() -> None:
@@ -155,7 +167,7 @@ def test_no_role_takes_a_policy_from_elsewhere() -> None:
 def test_a_function_may_send_where_it_is_told_to(function: str) -> None:
     role = list(statements(function.replace("Function", "Role")))
     may = {to for one in role if "sqs:SendMessage" in one.actions for to in one.resources}
-    told = {f"{logical_id}.Arn" for logical_id in queues_of(function).values()}
+    told = {f"{logical_id}.Arn" for name, logical_id in queues_of(function).items() if name in WORK}
     assert told == may - {"AnnouncementsDeadQueue.Arn"}
 
 
@@ -207,6 +219,14 @@ def test_a_letter_stays_hidden_for_six_times_its_functions_timeout(
     properties = resources("AWS::Serverless::Function")[f"{function}Function"]
     visibility = resources("AWS::SQS::Queue")[f"{queue}Queue"]["VisibilityTimeout"]
     assert visibility >= 6 * properties.get("Timeout", default)
+
+
+@pytest.mark.parametrize("queue", ["Objects", "Deliveries"])
+def test_an_outage_of_hours_makes_no_dead_letters(queue: str) -> None:
+    properties = resources("AWS::SQS::Queue")[f"{queue}Queue"]
+    receives = properties["RedrivePolicy"]["maxReceiveCount"]
+    assert receives * properties["VisibilityTimeout"] >= 8 * 3600
+    assert receives <= 1000  # what SQS takes
 
 
 @pytest.mark.parametrize("resource", ["Table", *BUCKETS, "MasterSecret"])

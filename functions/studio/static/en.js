@@ -171,5 +171,8 @@ export default {
   "problem.image_truncated": "The end of this picture is missing. Please save or send it again.",
   "problem.image_unreadable": "This file is not a picture, or it is damaged.",
   "problem.image_unsupported": "This kind of picture is not taken. JPEG, PNG and WebP always are.",
+  "problem.image_too_complex": "This picture takes too much memory to open. Please save it again, plainly.",
+  "problem.image_too_slow": "This picture takes too long to open. Please save it again, plainly.",
+  "problem.image_crashed": "This file is no picture that can be opened safely.",
   "problem.file_too_large": "This file is larger than 100 MB. A smaller one will do.",
 };

@@ -171,5 +171,8 @@ export default {
   "problem.image_truncated": "图片末尾缺失，请重新保存或发送。",
   "problem.image_unreadable": "这个文件不是图片，或者已经损坏。",
   "problem.image_unsupported": "不接受这种图片。JPEG、PNG 和 WebP 都可以。",
+  "problem.image_too_complex": "打开这张图片需要的内存过多，请另存后再试。",
+  "problem.image_too_slow": "打开这张图片耗时过长，请另存后再试。",
+  "problem.image_crashed": "这个文件无法安全打开。",
   "problem.file_too_large": "文件超过 100 MB，请换一个小一些的。",
 };

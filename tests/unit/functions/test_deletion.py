@@ -8,10 +8,17 @@ from typing import Any
 import pytest
 
 from functions.announcing import announce, mirror
-from functions.deletion import GRACE, delete_job, purge, release, remove_upload
+from functions.deletion import (
+    GRACE,
+    delete_job,
+    purge,
+    release,
+    remove_upload,
+    settle_upload,
+)
 from shared import lifecycle
 from shared.contract import Status
-from shared.errors import StaleAttempt
+from shared.errors import StaleAttempt, UploadNotFound
 from shared.records import (
     DeliveryRecord,
     DropSource,
@@ -207,6 +214,32 @@ def test_an_upload_that_a_job_takes_at_this_moment_stays(stage: Stage) -> None:
     remove_upload(stage.system, photo)
     assert upload(stage, photo.id) is not None
     assert stage.system.inbox.get(photo.key) == b"photo"
+
+
+def test_an_upload_that_is_being_removed_is_taken_by_no_job(stage: Stage) -> None:
+    job_id = an_id()
+    photo = stage.upload(job_id)
+    delete_job(stage.system, stage.succeeded(id=job_id, uploads=(photo.id,)))
+    assert stage.clock.now < photo.expires_at  # its URL is open, and so its record is kept
+    with pytest.raises(UploadNotFound):
+        attach(stage.system.table, photo.id, an_id(), stage.clock.now)
+
+
+def test_a_job_that_was_never_written_keeps_no_upload_for_ever(stage: Stage) -> None:
+    one, never = an_id(), an_id()
+    photo = stage.upload(one)
+    job = stage.succeeded(id=one, uploads=(photo.id,))
+    attach(stage.system.table, photo.id, never, stage.clock.now)
+    stage.clock.pass_by(days=1, minutes=1)
+    bound = upload(stage, photo.id)
+    assert bound
+    settle_upload(stage.system, bound, stage.clock.now)
+    settled = upload(stage, photo.id)
+    assert settled
+    assert (settled.jobs, settled.due_at) == ((one,), None)
+    delete_job(stage.system, job)
+    assert upload(stage, photo.id) is None
+    assert stage.system.inbox.head(photo.key) is None
 
 
 def test_an_upload_that_is_gone_already(stage: Stage) -> None:

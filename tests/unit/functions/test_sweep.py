@@ -14,7 +14,7 @@ from functions.sweep import due
 from functions.sweep import handler as sweeper
 from functions.sweep.due import DELIVERY_GRACE, Swept, shards, sweep
 from shared import lifecycle
-from shared.contract import Status
+from shared.contract import JobError, Status
 from shared.message import DeliveryMessage
 from shared.records import DUE_SHARDS, JobRecord, Record, UploadRecord, due_shard
 from shared.uploads import attach
@@ -258,6 +258,49 @@ def test_a_job_that_is_kept_for_ever_is_never_due(stage: Stage) -> None:
     stage.clock.pass_by(days=3650)
     assert sweep(stage.system) == Swept(0, 0)
     assert not stage.job(job.id).deleted
+
+
+@pytest.mark.parametrize("days", [0, 7])
+def test_what_an_attempt_left_behind_is_removed_and_the_job_is_kept_as_long_as_before(
+    tmp_path: Path, days: int
+) -> None:
+    stage = Stage.at(tmp_path, retention_days=days)
+    job, lease = stage.started(count=2)
+    job = stage.made(job, lease)
+    for key, data in blobs_of(job, an_artwork(1, b"lost"), b"lost").items():
+        stage.system.artworks.put(key, data, "image/png")
+    error = JobError(code="model_failed", message="no", retryable=False)
+    failed = stage.system.table.put(lifecycle.fail(job, lease, error, stage.clock.now))
+    sweep(stage.system)
+    assert len(list(stage.system.artworks.keys(f"ann/{job.id}/"))) == 6
+    announce(stage.system, failed)
+    stage.clock.now += lifecycle.TIDY_AFTER
+    sweep(stage.system)
+    tidied = stage.job(job.id)
+    kept = set(stage.system.artworks.keys(f"ann/{job.id}/"))
+    assert kept == set(failed.artworks[0].keys("ann", job.id))
+    assert (tidied.untidy, tidied.status) == (False, Status.FAILED)
+    assert failed.ended_at is not None
+    assert tidied.wake_at == (failed.ended_at + timedelta(days=days) if days else None)
+    stage.clock.pass_by(days=8)
+    sweep(stage.system)
+    assert stage.job(job.id).deleted is bool(days)
+
+
+def test_an_untidy_job_is_announced_before_it_is_tidied_and_can_be_deleted_meanwhile(
+    stage: Stage,
+) -> None:
+    job, lease = stage.started()
+    stage.system.artworks.put(f"ann/{job.id}/0-orphan.png", b"?", "image/png")
+    canceled = stage.system.table.put(lifecycle.confirm_cancel(job, lease, stage.clock.now))
+    stage.clock.now += lifecycle.TIDY_AFTER
+    sweep(stage.system)
+    assert (stage.job(job.id).announce, stage.job(job.id).untidy) == (False, True)
+    delete_job(stage.system, stage.job(canceled.id))
+    assert list(stage.system.artworks.keys(f"ann/{job.id}/")) == []
+    stage.clock.now += lifecycle.PURGE_AGAIN
+    sweep(stage.system)
+    assert stage.job(job.id).purged
 
 
 def test_a_deleted_job_is_purged_again_when_every_lease_has_lapsed(stage: Stage) -> None:
