@@ -8,7 +8,10 @@ PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-all lint clean
+.PHONY: help setup run test test-all lint chaos clean
+
+CHAOS_JOBS ?= 10000
+CHAOS_SEEDS ?= 1 2 3
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +31,9 @@ lint: $(VENV)/ready-dev ## ruff and mypy
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
+
+chaos: $(VENV)/ready-dev ## the running system under attack: CHAOS_JOBS (10,000) with each of CHAOS_SEEDS (1 2 3)
+	for seed in $(CHAOS_SEEDS); do $(PY) -m tests.chaos --jobs $(CHAOS_JOBS) --seed $$seed || exit 1; done
 
 clean: ## remove the environments and caches (never your data)
 	rm -rf $(VENV) .cache .aws-sam .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,97 @@
+"""Where the faults are put: the methods of a system's ports are replaced on the very objects, so
+that whoever asks for their class still finds it."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from shared.ports import Queue
+from shared.records import Record
+from shared.settings import Settings
+from shared.system import System
+from tests.chaos.faults import chance
+from tests.chaos.faults.chance import Chance
+from tests.chaos.faults.config import Config
+from tests.chaos.faults.injector import Injector
+from tests.chaos.faults.journal import Journal
+from tests.chaos.faults.mutants import MUTANTS
+
+READ = ("refused", "slow")
+WRITE = ("refused", "unanswered", "slow")
+
+Operations = dict[str, tuple[str, ...]]
+TABLE: Operations = {
+    **dict.fromkeys(("get", "partition", "owned", "batch", "due", "announcements"), READ),
+    **dict.fromkeys(("put", "delete", "acknowledge"), WRITE),
+}
+BLOBS: Operations = {
+    **dict.fromkeys(("get", "head", "keys"), READ),
+    **dict.fromkeys(("put", "copy", "delete", "writer"), WRITE),
+}
+QUEUE: Operations = {
+    **dict.fromkeys(("depth", "position"), READ),
+    **dict.fromkeys(("extend", "delete"), WRITE),
+    "send": (*WRITE, "doubled", "late"),
+    "receive": (*WRITE, "redelivered"),
+}
+TOPIC: Operations = {"publish": (*WRITE, "doubled")}
+
+
+def install(bootstrap: ModuleType, config_file: str) -> None:
+    """Have this process's `assemble` make systems that fail, and break the guard that is named."""
+    config = Config.model_validate_json(Path(config_file).read_bytes())
+    journal = Journal(config.folder)
+    injector = Injector(Chance(config.folder / chance.FILE, config.seed), journal)
+    assemble: Callable[[Settings], System] = bootstrap.assemble
+    vars(bootstrap)["assemble"] = lambda chosen: faulty(assemble(chosen), injector, journal)
+    if config.mutant:
+        MUTANTS[config.mutant]()
+
+
+def faulty(system: System, injector: Injector, journal: Journal) -> System:
+    """The system, its writes written down and its ports made to fail."""
+
+    def patch(port: Any, name: str, operations: Operations) -> None:
+        for operation in operations.keys() & set(dir(port)):
+            vars(port)[operation] = injector.struck(port, name, operation, operations[operation])
+
+    record(system.table, journal)
+    patch(system.table, "table", TABLE)
+    patch(system.inbox, "inbox", BLOBS)
+    patch(system.artworks, "artworks", BLOBS)
+    patch(system.topic, "topic", TOPIC)
+    return replace(system, queue=once(system.queue, lambda queue: patch(queue, "queue", QUEUE)))
+
+
+def record(table: Any, journal: Journal) -> None:
+    """Write down each write of this table when it has taken effect."""
+    put, delete = table.put, table.delete
+
+    def recorded_put(record: Record) -> Record:
+        written: Record = put(record)
+        journal.write("put", written)
+        return written
+
+    def recorded_delete(record: Record) -> None:
+        delete(record)
+        journal.write("delete", record)
+
+    vars(table).update(put=recorded_put, delete=recorded_delete)
+
+
+def once(queues: Callable[[str], Queue], patch: Callable[[Queue], None]) -> Callable[[str], Queue]:
+    """The same queues, each patched when it is first asked for."""
+    patched: dict[str, Queue] = {}
+    making = threading.Lock()
+
+    def queue(name: str) -> Queue:
+        with making:
+            if name not in patched:
+                patched[name] = queues(name)
+                patch(patched[name])
+            return patched[name]
+
+    return queue

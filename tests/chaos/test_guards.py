@@ -1,0 +1,70 @@
+"""The suite can fail: it sees each guard that is broken, and no fault in the whole product."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.chaos.faults.mutants import MUTANTS
+from tests.chaos.scenes import SCENES
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parents[2]
+GIVE_UP_SECONDS = 600
+KINDS = ("deaths", "lost", "twice", "stuck", "backwards", "orphans")
+
+SEEN = {
+    "cancel-forgotten": ("acts", "lost"),
+    "delete-without-tombstone": ("acts", "lost"),
+    "ended-moves": ("acts", "backwards"),
+    "idempotency-forgotten": ("acts", "twice"),
+    "random-event-id": ("acts", "twice"),
+    "webhook-tried-once": ("acts", "lost"),
+    "no-heartbeat": ("duplicates", "lost"),
+    "no-version-check": ("duplicates", "twice"),
+    "steal": ("duplicates", "twice"),
+    "no-fencing": ("zombies", "backwards"),
+    "ack-first": ("failures", "stuck"),
+    "announce-clears-first": ("failures", "lost"),
+    "commit-before-store": ("failures", "lost"),
+    "made-twice": ("failures", "twice"),
+    "no-tidy": ("failures", "orphans"),
+    "outbox-outside": ("failures", "lost"),
+    "endless-tries": ("poison", "stuck"),
+}
+"""In which scene the lack of a guard is seen, and as what."""
+
+
+def perform(folder: Path, scene: str, *options: str) -> tuple[int, dict[str, Any], str]:
+    """The suite's exit status, its figures and what it says; what it keeps is in the folder."""
+    command = [sys.executable, "-m", "tests.chaos", "--scene", scene, "--json", *options]
+    environment = os.environ | {"TMPDIR": str(folder)}
+    told = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=GIVE_UP_SECONDS
+    )
+    assert told.stdout, told.stderr
+    return told.returncode, json.loads(told.stdout.splitlines()[-1]), told.stderr
+
+
+def test_every_mutant_is_looked_for() -> None:
+    assert SEEN.keys() == MUTANTS.keys()
+
+
+@pytest.mark.parametrize("scene", SCENES)
+def test_the_whole_product_is_clean(scene: str, tmp_path: Path) -> None:
+    status, figures, told = perform(tmp_path, scene)
+    assert {kind: figures[kind] for kind in KINDS} == dict.fromkeys(KINDS, 0), told
+    assert status == 0
+
+
+@pytest.mark.parametrize("mutant", SEEN)
+def test_a_broken_guard_is_seen(mutant: str, tmp_path: Path) -> None:
+    scene, kind = SEEN[mutant]
+    status, figures, told = perform(tmp_path, scene, "--mutant", mutant)
+    assert status == 1, told
+    assert figures[kind] > 0, told
