@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -20,6 +21,7 @@ FORBIDDEN = {
     "local": ("gpu_worker", "torch"),
 }
 CORE = "gpu_worker"
+POWERTOOLS_LOGGER = re.compile(r"powertools(\.logging)? import .*\bLogger\b|powertools\.Logger")
 
 
 def modules(room: str) -> Iterator[Path]:
@@ -77,6 +79,17 @@ def test_the_environment_is_read_in_one_module() -> None:
 
 def test_the_aws_sdk_lives_in_one_module() -> None:
     assert len(users_of("boto3") | users_of("botocore")) == 1
+
+
+def test_every_log_is_discreet() -> None:
+    """Powertools' own logger would write what users wrote: exceptions carry it."""
+    loggers = {
+        str(path.relative_to(ROOT))
+        for room in ROOMS
+        for path in modules(room)
+        if POWERTOOLS_LOGGER.search(path.read_text())
+    }
+    assert loggers == {"shared/logs.py"}
 
 
 def test_only_the_lifecycle_writes_a_status() -> None:
