@@ -16,7 +16,7 @@ from shared.ports import Letter, Queue
 from tests.chaos.faults.chance import Chance
 from tests.chaos.faults.journal import Journal
 
-SLOW_SECONDS = (0.01, 0.5)
+SLOW_SECONDS = (0.005, 0.15)
 LATE_SECONDS = (0.2, 2.0)
 FAILING = ("refused", "unanswered")
 
