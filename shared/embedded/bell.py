@@ -12,6 +12,7 @@ import time
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
+from zlib import crc32
 
 FALLBACK_SECONDS = 1.0
 
@@ -19,11 +20,13 @@ _numbers = count()
 
 
 class Pipe:
-    """One thread's ear: a pipe with a name, which goes when the thread does."""
+    """One thread's ear: a pipe whose name says what it is for, and which goes when the thread
+    does."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, subject: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self._path = folder / f"{os.getpid()}-{next(_numbers)}"
+        self._owner = f"{os.getpid()}-{next(_numbers)}"
+        self._path = folder / _named(subject, self._owner)
         self._path.unlink(missing_ok=True)
         hidden = self._path.with_name(f".{self._path.name}")
         hidden.unlink(missing_ok=True)
@@ -35,6 +38,12 @@ class Pipe:
         with suppress(AttributeError, OSError):
             os.close(self._descriptor)
             self._path.unlink()
+
+    def turn_to(self, subject: str) -> None:
+        """From now on it hears of this subject."""
+        path = self._path.with_name(_named(subject, self._owner))
+        if path != self._path:
+            self._path = self._path.rename(path)
 
     def wait(self, seconds: float) -> None:
         """Until there are rings; they count as heard."""
@@ -51,17 +60,17 @@ class Bell:
         self.folder = folder / "bells" / name
         self._local = threading.local()
 
-    def ring(self) -> None:
-        """Wake everybody who waits. Pipes of the dead are removed."""
+    def ring(self, subject: str = "") -> None:
+        """Wake everybody who waits for this subject. Pipes of the dead are removed."""
         with suppress(OSError):
             for pipe in list(self.folder.iterdir()):
-                if not pipe.name.startswith("."):  # that one is only just being made
+                if pipe.name.startswith(_named(subject, "")):
                     self._poke(pipe)
 
-    def wait(self, seconds: float) -> None:
+    def wait(self, seconds: float, subject: str = "") -> None:
         """Return at the next ring, or one since the last wait, or after `seconds` (1 at most)."""
         seconds = max(0.0, min(seconds, FALLBACK_SECONDS))
-        pipe = self._pipe()
+        pipe = self._pipe(subject)
         if pipe:
             pipe.wait(seconds)
         else:
@@ -69,7 +78,7 @@ class Bell:
 
     def listen(self) -> None:
         """Count rings from now on: call before looking for work, then `wait` misses none."""
-        self._pipe()
+        self._pipe("")
 
     def _poke(self, path: Path) -> None:
         try:
@@ -85,9 +94,14 @@ class Bell:
         finally:
             os.close(pipe)
 
-    def _pipe(self) -> Pipe | None:
-        if not hasattr(self._local, "pipe"):
-            with suppress(OSError):
-                self._local.pipe = Pipe(self.folder)
+    def _pipe(self, subject: str) -> Pipe | None:
         pipe: Pipe | None = getattr(self._local, "pipe", None)
+        with suppress(OSError):
+            if pipe is None:
+                pipe = self._local.pipe = Pipe(self.folder, subject)
+            pipe.turn_to(subject)
         return pipe
+
+
+def _named(subject: str, owner: str) -> str:
+    return f"{crc32(subject.encode()):08x}.{owner}"

@@ -51,7 +51,7 @@ class SqliteTable:
                 raise WriteConflict(f"{record.pk} {record.sk} is not at version {record.version}")
             if index.announce:
                 db.execute("INSERT INTO stream (pk, sk) VALUES (?, ?)", (record.pk, record.sk))
-        self.change_bell.ring()
+        self.change_bell.ring(record.pk)
         if index.announce:
             self.stream_bell.ring()
         return record.model_copy(update={"version": record.version + 1})
@@ -97,7 +97,7 @@ class SqliteTable:
         return [_load(_kind(row["sk"]), row) for row in rows]
 
     def watch(self, pk: str, seconds: float) -> None:
-        self.change_bell.wait(seconds)
+        self.change_bell.wait(seconds, pk)
 
     def announcements(self, limit: int, after: int = 0) -> list[Announcement]:
         """The oldest entries of the stream after that one; those of records that are gone are left

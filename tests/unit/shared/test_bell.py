@@ -44,6 +44,25 @@ def test_a_ring_before_the_wait_is_not_missed(tmp_path: Path) -> None:
     assert time.monotonic() - began < FALLBACK_SECONDS
 
 
+def test_a_ring_for_another_subject_wakes_nobody(tmp_path: Path) -> None:
+    bell = Bell(tmp_path, "test")
+    bell.wait(0, "mine")
+    bell.ring("another's")
+    began = time.monotonic()
+    bell.wait(0.2, "mine")
+    assert time.monotonic() - began >= 0.2
+
+
+def test_who_turns_to_another_subject_hears_of_that_one(tmp_path: Path) -> None:
+    bell = Bell(tmp_path, "test")
+    bell.wait(0, "first")
+    bell.wait(0, "second")
+    bell.ring("second")
+    began = time.monotonic()
+    bell.wait(FALLBACK_SECONDS, "second")
+    assert time.monotonic() - began < FALLBACK_SECONDS
+
+
 def test_waiting_works_among_very_many_open_files(tmp_path: Path, crowd: None) -> None:
     Bell(tmp_path, "test").wait(0)
 
@@ -51,6 +70,6 @@ def test_waiting_works_among_very_many_open_files(tmp_path: Path, crowd: None) -
 def test_pipes_of_the_dead_are_removed(tmp_path: Path) -> None:
     bell = Bell(tmp_path, "test")
     bell.folder.mkdir(parents=True)
-    os.mkfifo(bell.folder / "1-0")
+    os.mkfifo(bell.folder / "00000000.1-0")
     bell.ring()
     assert list(bell.folder.iterdir()) == []
