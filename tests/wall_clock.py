@@ -19,6 +19,7 @@ def faked(setting: Path) -> dict[str, str]:
         "FAKETIME_TIMESTAMP_FILE": str(setting),
         "FAKETIME_NO_CACHE": "1",
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        "FAKETIME_FORCE_MONOTONIC_FIX": "0",  # else threads that wait for each other spin
         "PYTHONPATH": os.pathsep.join([str(SITE), *os.environ.get("PYTHONPATH", "").split()]),
     }
 
