@@ -98,8 +98,8 @@ class Worker:
             self.watch.look(job, queue, letter)
         elif job.holder is None and self._model(job) is None:
             self._leave_to_others(job, queue, letter)
-        else:
-            self._take(job, queue, letter)
+        else:  # one that is ours has ended, and that could not be written
+            self._take(job, queue, letter, lapsed=job.attempt if job.holder else None)
 
     def _job(self, letter: Letter) -> JobRecord | None:
         try:

@@ -95,10 +95,12 @@ def start(
 ) -> JobRecord:
     """Take the job under a new attempt, or end it where it must not run any more.
 
-    `lapsed` is the attempt that the caller has watched without a sign of life; any other attempt
-    that holds the job is left alone, with `StaleAttempt`.
+    `lapsed` is the attempt that the caller has watched without a sign of life, or one of its own
+    whose end it could not write: that one goes on counting. Any other attempt that holds the job is
+    left alone, with `StaleAttempt`.
     """
-    if job.holder == holder:
+    ours = job.holder == holder
+    if ours and job.attempt != lapsed:
         return job
     if job.status.ended:
         raise JobEnded(f"the job is {job.status}")
@@ -108,11 +110,11 @@ def start(
         return _to(job, Status.CANCELED, now)
     if overdue(job, now):
         return expire(job, now)
-    if job.tries >= max_tries:
+    if job.tries >= max_tries and not ours:
         return _to(job, Status.FAILED, now, error=_exhausted(job.tries))
     taken = {
         "attempt": job.attempt + 1,
-        "tries": job.tries + 1,
+        "tries": job.tries + (not ours),
         "holder": holder,
         "started_at": job.started_at or now,
         "wake_at": now + LOOK_AGAIN,

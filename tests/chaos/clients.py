@@ -153,6 +153,8 @@ class Clients:
         """The ticket, once its picture is stored; a URL that has died is replaced."""
         while True:
             answer = self._caller.post("/v1/uploads", body, account.order.key)
+            if answer.status == 410 and account.delete_sent:
+                return None  # the upload went with its last job
             if answer.status != 201:
                 self._wonder(account, "upload", answer)
                 return None

@@ -216,6 +216,16 @@ class TestStart:
         with pytest.raises(StaleAttempt):
             lifecycle.start(example(Status.RUNNING), "worker-2", LATER, MAX_TRIES, lapsed)
 
+    def test_after_an_end_of_ours_that_was_not_written_is_a_new_attempt_of_the_same_try(
+        self,
+    ) -> None:
+        """Or what the first one stored would not be looked for."""
+        worn = example(Status.RUNNING).model_copy(update={"tries": MAX_TRIES})
+        again = lifecycle.start(worn, "worker-1", LATER, MAX_TRIES, lapsed=1)
+        assert (again.attempt, again.tries, again.holder) == (2, MAX_TRIES, "worker-1")
+        assert lifecycle.start(again, "worker-1", LATER, MAX_TRIES, lapsed=1) is again
+        assert lifecycle.succeed(again, Lease("worker-1", 2), LATER).untidy
+
     def test_keeps_the_first_start_and_what_was_made(self) -> None:
         again = lifecycle.start(example(Status.RUNNING), "worker-2", LATER, MAX_TRIES, lapsed=1)
         assert again.started_at == NOW
