@@ -46,6 +46,11 @@ DUPLICATES = Scene(
 )
 """Every message comes twice, and some jobs take long."""
 
+RACES = Scene(
+    orders=tuple(Order(n, seconds=0.2) for n in range(24)), share=1.0, only=("doubled", "slow")
+)
+"""Most messages come twice and all calls take their time: two reach for one job at one moment."""
+
 ZOMBIES = Scene(
     orders=tuple(Order(n, seconds=6.0) for n in range(3)), attacks=("zombies 3",), workers=6
 )
@@ -73,5 +78,6 @@ SCENES = {
     "duplicates": DUPLICATES,
     "failures": FAILURES,
     "poison": POISON,
+    "races": RACES,
     "zombies": ZOMBIES,
 }

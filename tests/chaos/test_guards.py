@@ -26,7 +26,7 @@ SEEN = {
     "random-event-id": ("acts", "twice"),
     "webhook-tried-once": ("acts", "lost"),
     "no-heartbeat": ("duplicates", "lost"),
-    "no-version-check": ("duplicates", "twice"),
+    "no-version-check": ("races", "twice"),
     "steal": ("duplicates", "twice"),
     "no-fencing": ("zombies", "backwards"),
     "ack-first": ("failures", "stuck"),
