@@ -33,7 +33,7 @@ lint: $(VENV)/ready-dev ## ruff and mypy
 	$(PY) -m mypy
 
 chaos: $(VENV)/ready-dev ## the running system under attack: CHAOS_JOBS (10,000) with each of CHAOS_SEEDS (1 2 3)
-	for seed in $(CHAOS_SEEDS); do $(PY) -m tests.chaos --jobs $(CHAOS_JOBS) --seed $$seed || exit 1; done
+	for seed in $(CHAOS_SEEDS); do $(PY) -m tests.chaos --jobs $(CHAOS_JOBS) --seed $$seed --workers 5 || exit 1; done
 
 clean: ## remove the environments and caches (never your data)
 	rm -rf $(VENV) .cache .aws-sam .mypy_cache .ruff_cache .pytest_cache
