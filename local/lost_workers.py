@@ -42,7 +42,7 @@ class LostWorkers:
 
     def _free(self, job: JobRecord) -> None:
         logger.warning("a worker is lost", extra={"job_id": job.id, "worker": job.holder})
-        let_go(self._system, job)
+        let_go(self._system, job, blamed=True)
         lane = self._system.lane(job.pool, job.lane)
         if isinstance(lane, SqliteQueue):
             lane.release(job_message(job.id))

@@ -31,7 +31,7 @@ def reconcile(system: System) -> None:
             blobs.collect_garbage(nobody_writes=True)
     release_letters(table.database)
     for job in _jobs(system, running(table.database)):
-        let_go(system, job)
+        let_go(system, job, blamed=False)
     for job in _jobs(system, unsent(table.database)[:MOST_SENT]):
         send(system, job)
 
@@ -41,13 +41,13 @@ def _jobs(system: System, ids: Iterable[str]) -> Iterator[JobRecord]:
     return (job for job in found if job is not None)
 
 
-def let_go(system: System, job: JobRecord) -> None:
+def let_go(system: System, job: JobRecord, blamed: bool) -> None:
     """Free the job of this dead holder; of any other it is not freed."""
     now = system.now()
 
     def freed(current: JobRecord) -> JobRecord:
         same = (current.holder, current.attempt) == (job.holder, job.attempt)
-        return lifecycle.let_go(current, now) if same else current
+        return lifecycle.let_go(current, now, blamed) if same else current
 
     with suppress(StaleAttempt):  # deleted just now
         lifecycle.apply(system.table, job, freed)

@@ -31,6 +31,8 @@ LOOK_AGAIN = timedelta(minutes=15)
 ANNOUNCE_AGAIN = timedelta(minutes=1)
 PURGE_AGAIN = timedelta(minutes=15)
 """Longer than any lease: what a zombie stored after a deletion is removed then."""
+MOST_UNBLAMED = 20
+"""Attempts up to which the end of a whole machine uses up no try."""
 TIDY_AFTER = timedelta(minutes=15)
 """So long after its end, what an attempt stored and did not commit is removed."""
 
@@ -236,11 +238,18 @@ def hand_back(job: JobRecord, lease: Lease, now: datetime) -> JobRecord:
     return _released(job, now, tries=job.tries - 1)
 
 
-def let_go(job: JobRecord, now: datetime) -> JobRecord:
-    """Its holder is known to be dead: free at once, with no need to watch. The attempt counts."""
+def let_go(job: JobRecord, now: datetime, blamed: bool = True) -> JobRecord:
+    """Its holder is known to be dead: free at once, with no need to watch.
+
+    The attempt counts, unless everything died with its holder: then the job is hardly to blame. But
+    one that has seen this very often may be what takes the machine down.
+    """
     if job.holder is None or job.status.ended:
         return job
-    return _to(job, Status.CANCELED, now) if job.cancel_requested else _released(job, now)
+    if job.cancel_requested:
+        return _to(job, Status.CANCELED, now)
+    counts = blamed or job.attempt > MOST_UNBLAMED
+    return _released(job, now, tries=job.tries if counts else job.tries - 1)
 
 
 def cancel(job: JobRecord, now: datetime) -> JobRecord:

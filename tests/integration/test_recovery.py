@@ -133,7 +133,7 @@ def test_a_live_holder_keeps_its_job(tmp_path: Path) -> None:
     system = assemble(configure(Options(tmp_path), tmp_path, 80))
     dead = system.table.put(job(status="running", holder="dead", attempt=1, tries=1))
     system.table.put(dead.model_copy(update={"holder": "alive", "attempt": 2}))
-    let_go(system, dead)
+    let_go(system, dead, blamed=True)
     found = system.table.get(JobRecord, dead.id)
     assert found
     assert found.holder == "alive"

@@ -302,6 +302,19 @@ class TestAttempts:
         with pytest.raises(StaleAttempt):
             lifecycle.append(free, lease, made())
 
+    def test_do_not_count_when_the_whole_machine_died(self) -> None:
+        record, _ = self.run(job(), "worker-1")
+        assert lifecycle.let_go(record, LATER, blamed=False).tries == 0
+
+    def test_count_when_the_machine_dies_of_it_again_and_again(self) -> None:
+        record = job()
+        for _ in range(100):
+            record, _ = self.run(record, "worker-1")
+            if record.status.ended:
+                break
+            record = lifecycle.let_go(record, LATER, blamed=False)
+        assert (record.status, record.tries) == (Status.FAILED, MAX_TRIES)
+
     def test_the_fencing_token_rises_even_when_they_do_not_count(self) -> None:
         record, first = self.run(job(), "worker-1")
         record = lifecycle.hand_back(record, first, LATER)
