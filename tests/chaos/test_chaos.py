@@ -186,7 +186,7 @@ def test_a_client_who_saw_a_job_move_back_is_heard(evidence: Evidence) -> None:
     account = next(one for one in watched if one.views[-1].status == "succeeded")
     ended = account.views[-1]
     for change in ({"status": "running"}, {"progress": 0.5}, {"attempts": 0}):
-        again = View(**asdict(ended) | change | {"begun": 1e12, "ended": 1e12})
+        again = View(**asdict(ended) | change | {"begun": 1e12, "ended": 2e12})
         account.views.append(again)
         assert judge(evidence).of("backwards"), change
         account.views.remove(again)
