@@ -1,7 +1,8 @@
 """Taking a job: from a request to a record in the table and a message in the queue.
 
-Each step is repeatable. A crash between two of them is healed by the client's retry, which finds
-the same ids again, or by `sweep`.
+All that is written is one commit where the service can do that. And each step is repeatable: a
+crash between two of them is healed by the client's retry, which finds the same ids again, or by
+`sweep`.
 """
 
 import secrets
@@ -27,6 +28,12 @@ def submit(system: System, tenant: str, request: JobRequest, key: str | None = N
         card.check(request.input, request.params)
         check_webhook(system, request)
         check_uploads(system, tenant, request.input)
+    return system.together(lambda: _take(system, tenant, request, card, key))
+
+
+def _take(
+    system: System, tenant: str, request: JobRequest, card: ModelCard, key: str | None
+) -> JobRecord:
     claimed = claim(system, tenant, "jobs", key, request)
     known = None if claimed.first else system.table.get(JobRecord, claimed.target)
     if known is not None:

@@ -25,6 +25,12 @@ def issue(
     card = system.catalogue().get(request.job.model) if request.job else None
     if card and request.job and not find(system.table, tenant, "uploads", key):
         _check(system, tenant, card, request.job)
+    return _ticket(system, system.together(lambda: _take(system, tenant, request, card, key)))
+
+
+def _take(
+    system: System, tenant: str, request: UploadRequest, card: ModelCard | None, key: str | None
+) -> UploadRecord:
     claimed = claim(system, tenant, "uploads", key, request, with_job=card is not None)
     known = system.table.get(JobRecord, claimed.job) if claimed.job and not claimed.first else None
     if known is not None:
@@ -34,7 +40,7 @@ def issue(
         raise Gone("this upload was removed")
     if card and request.job and claimed.job and known is None:
         _accept_waiting(system, upload, request.job, card, claimed.job)
-    return _ticket(system, upload)
+    return upload
 
 
 def _check(system: System, tenant: str, card: ModelCard, job: UploadJobRequest) -> None:

@@ -4,7 +4,7 @@ Two sets of adapters keep these promises, `shared.aws` and `shared.embedded`; on
 `tests/contract`, holds both to them.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeVar
@@ -13,6 +13,7 @@ from shared.contract import Event
 from shared.records import JobRecord, Record
 
 R = TypeVar("R", bound=Record)
+T = TypeVar("T")
 
 
 class Table(Protocol):
@@ -75,14 +76,35 @@ class Queue(Protocol):
     def extend(self, letter: Letter, visibility: float) -> None:
         """Visible again `visibility` seconds from now (0: at once). A stale handle does nothing."""
 
-    def delete(self, letter: Letter) -> None:
-        """Done with it. A stale handle never removes what another holds."""
+    def delete(self, *letters: Letter) -> None:
+        """Done with them. A stale handle never removes what another holds."""
 
     def depth(self) -> int:
         """About how many letters wait."""
 
     def position(self, body: str) -> int | None:
         """About how many letters stand before the one with this body; None where unknown."""
+
+
+class Together(Protocol):
+    """What makes several writes one."""
+
+    def __call__(self, work: Callable[[], T]) -> T:
+        """The writes that `work` makes to the table and to queues are durable when this returns: in
+        one commit and all or nothing where the service can do that, else one after the other.
+
+        A `WriteConflict` concerns its own write only; `work` may catch it and go on. It may be run
+        in another thread, and must not wait for anything: all other writers wait for it.
+        """
+
+
+@dataclass(frozen=True)
+class Blob:
+    """What is to be stored, and where."""
+
+    key: str
+    data: bytes
+    media_type: str
 
 
 @dataclass(frozen=True)
@@ -106,6 +128,9 @@ class Blobs(Protocol):
 
     def put(self, key: str, data: bytes, media_type: str) -> None:
         """Durable when it returns. Keys are written with the same bytes or not at all."""
+
+    def put_all(self, blobs: Sequence[Blob]) -> None:
+        """All are durable when it returns. Where it raises, any of them may be there."""
 
     def get(self, key: str) -> bytes | None:
         """The whole blob, or None."""

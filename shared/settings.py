@@ -43,6 +43,7 @@ class Settings(BaseModel):
     topic: str | None = Field(default=None, description="SNS topic ARN.")
     secret_arn: str | None = Field(default=None, description="Secrets Manager: the master secret.")
     aws_endpoint: str | None = Field(default=None, description="An emulator, in tests.")
+    clients: Words = Field(default=(), description="Services that a function calls each time.")
 
     pool: str = Field(default="standard", description="Which fleet this worker belongs to.")
     models: Words = Field(default=(), description="Python modules with models of your own.")
@@ -57,6 +58,13 @@ class Settings(BaseModel):
     drain: float = Field(default=90.0, ge=0, description="Seconds that SIGTERM leaves to work.")
     stall: float = Field(
         default=600.0, gt=0, description="Seconds without a step before a model counts as hung."
+    )
+
+    batch_latency: float = Field(
+        default=4.0, gt=0, description="Seconds that a batch may take where a smaller one would do."
+    )
+    model_memory: int = Field(
+        default=0, ge=0, description="MiB that loaded models may take together; 0: no bound."
     )
 
     retention_days: int = Field(default=0, ge=0, description="Jobs are deleted then; 0: kept.")

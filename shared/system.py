@@ -4,11 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from shared.catalogue import BUILT_IN, Catalogue
-from shared.ports import Blobs, Queue, Table, Topic
+from shared.ports import Blobs, Queue, Table, Together, Topic
 from shared.settings import Settings
+
+T = TypeVar("T")
 
 Lane = Literal["interactive", "bulk"]
 LANES: tuple[Lane, ...] = ("interactive", "bulk")
@@ -20,6 +22,11 @@ DELIVERIES = "deliveries"
 
 def _now() -> datetime:
     return datetime.now(UTC)
+
+
+def one_by_one(work: Callable[[], T]) -> T:
+    """`shared.ports.Together` of services that know no transaction worth its price."""
+    return work()
 
 
 @dataclass(frozen=True)
@@ -36,6 +43,7 @@ class System:
     secret: Callable[[], bytes]
     """The master secret, from which the tenants' webhook secrets are drawn."""
     catalogue: Callable[[], Catalogue]
+    together: Together = one_by_one
     now: Callable[[], datetime] = _now
 
     def lane(self, pool: str, lane: Lane) -> Queue:

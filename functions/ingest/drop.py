@@ -42,7 +42,8 @@ def take_drop(system: System, key: str, event: str) -> None:
         if not known.deleted:
             again(system, known)
         return
-    accept(system, _draft(system, tenant, source, key, job_id))
+    drafted = _draft(system, tenant, source, key, job_id)
+    system.together(lambda: accept(system, drafted))
 
 
 def _place(key: str) -> tuple[str, DropSource] | None:

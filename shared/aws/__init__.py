@@ -12,8 +12,13 @@ from shared.system import System, read_catalogue
 
 
 def cloud(settings: Settings, clients: Clients | None = None) -> System:
-    """The system over the resources that the settings name. Nothing is called, no client made."""
+    """The system over the resources that the settings name. Nothing is called, and no client made
+    but those that they ask for."""
     clients = clients or Clients(settings.aws_endpoint)
+    for service in settings.clients:
+        clients.client(service)
+    if settings.clients:
+        clients.trust()
     return System(
         settings=settings,
         table=DynamoTable(clients, settings.table),

@@ -1,6 +1,7 @@
 """A bucket in S3."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing
 from datetime import datetime
 from typing import Any
@@ -8,10 +9,12 @@ from urllib.parse import quote, urlencode
 
 from shared.aws.clients import Clients, Refused, Response, translated
 from shared.errors import Forbidden
-from shared.ports import BlobInfo, Blobs, SignedPut
+from shared.ports import Blob, BlobInfo, Blobs, SignedPut
 from shared.signing import GET_LIFE, PUT_LIFE, window_start
 
 MAX_KEY_BYTES = 1024
+PUTS_AT_ONCE = 16
+"""Threads of one bucket; each is started when it is first needed."""
 MISSING = frozenset({"NoSuchKey", "404", "NotFound"})
 """S3 says so only to who may list the bucket; to others a missing key is forbidden."""
 
@@ -22,6 +25,7 @@ class S3Blobs:
     def __init__(self, clients: Clients, bucket: str) -> None:
         self.clients = clients
         self.bucket = bucket
+        self._putters = ThreadPoolExecutor(PUTS_AT_ONCE, thread_name_prefix="put")
 
     def put(self, key: str, data: bytes, media_type: str) -> None:
         """S3 refuses bytes that do not fit their checksum.
@@ -31,6 +35,20 @@ class S3Blobs:
         self._call(
             "put_object", Key=key, Body=data, ContentType=media_type, ChecksumAlgorithm="CRC32"
         )
+
+    def put_all(self, blobs: Sequence[Blob]) -> None:
+        """At the same time, the last one by this thread. None is under way when it returns."""
+        puts = [
+            self._putters.submit(self.put, blob.key, blob.data, blob.media_type)
+            for blob in blobs[:-1]
+        ]
+        try:
+            for blob in blobs[-1:]:
+                self.put(blob.key, blob.data, blob.media_type)
+        finally:
+            wait(puts)
+        for put in puts:
+            put.result()
 
     def get(self, key: str) -> bytes | None:
         found = self._find("get_object", Key=key)

@@ -1,11 +1,12 @@
 """A queue in SQS: a standard one, whose redrive policy names its dead-letter queue."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from shared.aws.clients import Clients, Refused, Response
+from shared.errors import Unavailable
 from shared.ports import Letter
 
 MAX_LETTERS = 10
@@ -60,9 +61,15 @@ class SqsQueue:
                 VisibilityTimeout=math.ceil(visibility),
             )
 
-    def delete(self, letter: Letter) -> None:
-        with _stale_handles_ignored():
-            self._call("delete_message", ReceiptHandle=letter.handle)
+    def delete(self, *letters: Letter) -> None:
+        """https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_DeleteMessageBatch.html"""
+        for first in range(0, len(letters), MAX_LETTERS):
+            some = letters[first : first + MAX_LETTERS]
+            entries = [
+                {"Id": str(number), "ReceiptHandle": letter.handle}
+                for number, letter in enumerate(some)
+            ]
+            _check(self._call("delete_message_batch", Entries=entries).get("Failed", []))
 
     def depth(self) -> int:
         name = "ApproximateNumberOfMessages"
@@ -83,6 +90,13 @@ def _stale_handles_ignored() -> Iterator[None]:
     except Refused as refused:
         if refused.code not in STALE:
             raise
+
+
+def _check(failed: Sequence[Response]) -> None:
+    """A batch is answered well though some of its entries were not."""
+    for entry in failed:
+        if entry["Code"] not in STALE:
+            raise Unavailable(f"SQS cannot delete a letter now: {entry['Code']}")
 
 
 def _letter(message: Response) -> Letter:

@@ -12,9 +12,14 @@ import time
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
+from typing import NamedTuple
 from zlib import crc32
 
 FALLBACK_SECONDS = 1.0
+MARK_BYTES = 8
+READ_BYTES = 4096  # whole marks
+TICK_NANOSECONDS = 50_000_000
+"""Longer than the clock of any file system takes to go on."""
 
 _numbers = count()
 
@@ -45,12 +50,21 @@ class Pipe:
         if path != self._path:
             self._path = self._path.rename(path)
 
-    def wait(self, seconds: float) -> None:
-        """Until there are rings; they count as heard."""
+    def wait(self, seconds: float) -> bool:
+        """Until there are rings; they count as heard. Says whether there were any."""
         poll = select.poll()  # `select` cannot watch a descriptor above 1023
         poll.register(self._descriptor, select.POLLIN)
-        if poll.poll(1000 * seconds):
-            os.read(self._descriptor, 4096)
+        rung = bool(poll.poll(1000 * seconds))
+        if rung:
+            os.read(self._descriptor, READ_BYTES)
+        return rung
+
+
+class Listing(NamedTuple):
+    """The names in a folder, and the time of its last change where that can be relied on."""
+
+    stamp: int | None
+    names: list[str]
 
 
 class Bell:
@@ -58,29 +72,43 @@ class Bell:
 
     def __init__(self, folder: Path, name: str) -> None:
         self.folder = folder / "bells" / name
+        self._known = Listing(None, [])
         self._local = threading.local()
 
-    def ring(self, subject: str = "") -> None:
-        """Wake everybody who waits for this subject. Pipes of the dead are removed."""
+    def ring(self, *subjects: str) -> None:
+        """Wake everybody who waits for one of these subjects. Pipes of the dead are removed."""
+        marks = {marked(subject) for subject in subjects or ("",)}
         with suppress(OSError):
-            for pipe in list(self.folder.iterdir()):
-                if pipe.name.startswith(_named(subject, "")):
-                    self._poke(pipe)
+            for name in self._names():
+                if name[:MARK_BYTES] in marks:
+                    self._poke(self.folder / name, name[:MARK_BYTES])
 
-    def wait(self, seconds: float, subject: str = "") -> None:
-        """Return at the next ring, or one since the last wait, or after `seconds` (1 at most)."""
+    def wait(self, seconds: float, subject: str = "") -> bool:
+        """Return at the next ring, or one since the last wait, or after `seconds` (1 at most). Says
+        whether it was rung."""
         seconds = max(0.0, min(seconds, FALLBACK_SECONDS))
         pipe = self._pipe(subject)
         if pipe:
-            pipe.wait(seconds)
-        else:
-            time.sleep(seconds)
+            return pipe.wait(seconds)
+        time.sleep(seconds)
+        return False
 
     def listen(self) -> None:
         """Count rings from now on: call before looking for work, then `wait` misses none."""
         self._pipe("")
 
-    def _poke(self, path: Path) -> None:
+    def _names(self) -> list[str]:
+        """Of all pipes. They are listed anew when the folder has changed; also where it did so a
+        moment ago, as a second change within one tick of its clock would leave no trace."""
+        changed, known = self.folder.stat().st_mtime_ns, self._known
+        if known.stamp == changed:
+            return known.names
+        names = [pipe.name for pipe in self.folder.iterdir()]
+        settled = time.time_ns() - changed > TICK_NANOSECONDS
+        self._known = Listing(changed if settled else None, names)
+        return names
+
+    def _poke(self, path: Path, mark: str) -> None:
         try:
             pipe = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
         except OSError as error:
@@ -88,7 +116,7 @@ class Bell:
                 path.unlink(missing_ok=True)
             return
         try:
-            os.write(pipe, b"!")
+            os.write(pipe, mark.encode())
         except BlockingIOError:
             pass  # full of rings already
         finally:
@@ -103,5 +131,10 @@ class Bell:
         return pipe
 
 
+def marked(subject: str) -> str:
+    """What a ring for this subject writes, and the names of its pipes begin with."""
+    return f"{crc32(subject.encode()):08x}"
+
+
 def _named(subject: str, owner: str) -> str:
-    return f"{crc32(subject.encode()):08x}.{owner}"
+    return f"{marked(subject)}.{owner}"

@@ -9,8 +9,8 @@ import mimetypes
 import os
 import secrets
 import stat
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
@@ -18,9 +18,10 @@ from typing import IO
 from urllib.parse import quote, urlencode
 
 from shared.embedded.faults import told
+from shared.embedded.folders import Folders
 from shared.embedded.recovery import runs
 from shared.errors import Conflict, Forbidden, Unavailable
-from shared.ports import BlobInfo, Blobs, SignedPut
+from shared.ports import Blob, BlobInfo, Blobs, SignedPut
 from shared.signing import get_expiry, put_expiry, window_start
 
 MAX_PART_BYTES = 255
@@ -48,6 +49,7 @@ class FolderBlobs:
         self._secret = secret
         self._base = f"{public_url}/blobs/{bucket}"
         self._reserve = reserve * 2**20
+        self._folders = Folders(folder.parent.parent)
 
     def path(self, key: str) -> Path:
         """Where the blob lies. A key that would leave the folder or is spelled oddly is refused."""
@@ -60,8 +62,20 @@ class FolderBlobs:
         return self.folder.joinpath(*parts)
 
     def put(self, key: str, data: bytes, media_type: str) -> None:
-        with self.writer(key) as file:
-            file.write(data)
+        self.put_all([Blob(key, data, media_type)])
+
+    def put_all(self, blobs: Sequence[Blob]) -> None:
+        """Each folder is fsynced once."""
+        targets = [self.path(blob.key) for blob in blobs]
+        with told(), ExitStack() as scratch:
+            self._check_room()
+            files = [scratch.enter_context(self._scratch_file()) for _ in blobs]
+            for blob, file in zip(blobs, files, strict=True):
+                file.write(blob.data)
+            for file, target in zip(files, targets, strict=True):
+                _publish(file, target)
+            for folder in {target.parent for target in targets}:
+                self._folders.sync(folder)
 
     @contextmanager
     def writer(self, key: str, once: bool = False) -> Iterator[IO[bytes]]:
@@ -72,10 +86,8 @@ class FolderBlobs:
             self._check_room()
             with self._scratch_file() as file:
                 yield file
-                file.flush()
-                os.fsync(file.fileno())
-                _publish(Path(file.name), target, once)
-            self._sync_folders(target.parent)
+                _publish(file, target, once)
+            self._folders.sync(target.parent)
 
     def get(self, key: str) -> bytes | None:
         with told(), suppress(*ABSENT):
@@ -101,7 +113,8 @@ class FolderBlobs:
         folder = path.parent
         while folder != self.folder and _remove_empty(folder):
             folder = folder.parent
-        self._sync_folder(folder)
+        with told():
+            self._folders.sync_entries(folder)
 
     def keys(self, prefix: str) -> Iterator[str]:
         root = self.path(prefix)
@@ -158,47 +171,45 @@ class FolderBlobs:
     def _check_room(self) -> None:
         if not self._reserve:
             return
-        self.folder.mkdir(parents=True, exist_ok=True)
-        disk = os.statvfs(self.folder)
+        try:
+            disk = os.statvfs(self.folder)
+        except FileNotFoundError:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            disk = os.statvfs(self.folder)
         if disk.f_bavail * disk.f_frsize < self._reserve:
             raise Unavailable("the disk is full", code="disk_full")
 
     @contextmanager
     def _scratch_file(self) -> Iterator[IO[bytes]]:
         """A file whose name says which process writes it; gone in the end."""
-        scratch = self.folder / ".scratch"
-        scratch.mkdir(parents=True, exist_ok=True)
-        temporary = scratch / f"{os.getpid()}-{secrets.token_hex(12)}"
+        temporary = self.folder / ".scratch" / f"{os.getpid()}-{secrets.token_hex(12)}"
         try:
-            with temporary.open("xb") as file:
+            with _opened(temporary) as file:
                 yield file
         finally:
             with suppress(OSError):  # it is collected later
-                temporary.unlink(missing_ok=True)
-
-    def _sync_folders(self, folder: Path) -> None:
-        """Each folder on the way up, to the one that holds the bucket's own: any may have been made
-        just now, by us or by another."""
-        while folder != self.folder.parent.parent:
-            self._sync_folder(folder)
-            folder = folder.parent
-
-    def _sync_folder(self, folder: Path) -> None:
-        with told(), suppress(FileNotFoundError):  # removed again, with all that was in it
-            descriptor = os.open(folder, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+                temporary.unlink()
 
 
-def _publish(temporary: Path, target: Path, once: bool) -> None:
-    """Its folder is made anew when the last blob beside it is deleted at this very moment."""
+def _opened(temporary: Path) -> IO[bytes]:
+    try:
+        return temporary.open("xb")
+    except FileNotFoundError:
+        temporary.parent.mkdir(parents=True, exist_ok=True)
+        return temporary.open("xb")
+
+
+def _publish(file: IO[bytes], target: Path, once: bool = False) -> None:
+    """Give the file its name, once its bytes are on the disk.
+
+    Its folder is made anew when the last blob beside it is deleted at this very moment.
+    """
+    file.flush()
+    os.fsync(file.fileno())
     place = os.link if once else os.replace
     for _ in range(PUBLISH_TRIES):
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            return place(temporary, target)
+            return place(file.name, target)
         except FileExistsError:
             if not target.parent.is_dir():
                 raise _taken(target) from None
@@ -206,8 +217,17 @@ def _publish(temporary: Path, target: Path, once: bool) -> None:
         except (IsADirectoryError, NotADirectoryError):
             raise _taken(target) from None
         except FileNotFoundError:
-            continue
+            _make(target)
     raise Unavailable(f"the folder of {target.name} is removed again and again")
+
+
+def _make(target: Path) -> None:
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise _taken(target) from None
+    except FileNotFoundError:
+        pass  # what is above it went meanwhile
 
 
 def _taken(target: Path) -> Forbidden:

@@ -7,13 +7,18 @@ What is deleted is overwritten (`secure_delete`), and gone from the log too once
 
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TypeVar
 
+from shared.embedded.bell import Bell
 from shared.embedded.clock import boot_id
 from shared.embedded.faults import told
+from shared.embedded.group import Group, Work, within
 from shared.embedded.write_lock import WriteLock
+
+T = TypeVar("T")
 
 MIGRATIONS = [
     """
@@ -38,6 +43,11 @@ MIGRATIONS = [
         PRIMARY KEY (queue, tenant)) WITHOUT ROWID;
     """,
     "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+    """
+    DROP INDEX letters_by_turn;
+    CREATE INDEX letters_ready ON letters (queue, turn, id) WHERE visible_at = 0;
+    CREATE INDEX letters_held ON letters (queue, visible_at) WHERE visible_at > 0;
+    """,
 ]
 """One script for each schema version; `PRAGMA user_version` says how many have run."""
 
@@ -47,6 +57,15 @@ BUSY_SECONDS = 4.0
 EMPTYING_SECONDS = 0.1
 
 Parameters = Sequence[object] | Mapping[str, object]
+
+
+class Own(threading.local):
+    """What each thread has of its own."""
+
+    lock: WriteLock
+    owned: "Owned | None" = None
+    rings: dict[Bell, set[str]] | None = None
+    """The bells to ring once its transaction is committed, with subjects; None outside of one."""
 
 
 class Owned:
@@ -68,7 +87,8 @@ class Database:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._local = threading.local()
+        self._own = Own()
+        self._group = Group(self.alone)
         with told():
             folder.mkdir(parents=True, exist_ok=True)
         self._migrate()
@@ -76,38 +96,74 @@ class Database:
 
     def read(self) -> sqlite3.Connection:
         """This thread's connection."""
-        if not hasattr(self._local, "owned"):
-            self._local.lock = WriteLock(self.folder)
-            with self._local.lock.held():
-                self._local.owned = Owned(self._connect())
-        owned: Owned = self._local.owned
-        return owned.connection
+        own = self._own
+        if own.owned is None:
+            own.lock = WriteLock(self.folder)
+            with own.lock.held():
+                own.owned = Owned(self._connect())
+        return own.owned.connection
 
     def rows(self, sql: str, parameters: Parameters = ()) -> list[sqlite3.Row]:
         """A single read, whole: a snapshot of its own, let go at once."""
         with told():
             return self.read().execute(sql, parameters).fetchall()
 
-    @contextmanager
-    def write(self) -> Iterator[sqlite3.Connection]:
-        """A transaction that no other writer disturbs; durable when the block has ended."""
+    def write(self, work: Work[T]) -> T:
+        """Run the work in a transaction that no other writer disturbs; durable when it returns.
+
+        It may share the transaction with others, and be run by another thread: so no cursor may get
+        out of it. Within a transaction of this thread it becomes a part of that.
+        """
+        if self._own.rings is None:
+            return self._group.write(work)
         with told():
-            connection = self.read()
-            with self._local.lock.held():
+            return within(self.read(), work)
+
+    def execute(self, sql: str, parameters: Parameters = ()) -> None:
+        """A transaction of one statement."""
+
+        def work(db: sqlite3.Connection) -> None:
+            db.execute(sql, parameters)
+
+        self.write(work)
+
+    def together(self, work: Callable[[], T]) -> T:
+        """`shared.ports.Together`"""
+        return self.write(lambda _: work())
+
+    def ring(self, bell: Bell, subject: str = "") -> None:
+        """Ring when this thread's transaction is committed, once; at once outside of one."""
+        if self._own.rings is None:
+            bell.ring(subject)
+        else:
+            self._own.rings.setdefault(bell, set()).add(subject)
+
+    @contextmanager
+    def alone(self) -> Iterator[sqlite3.Connection]:
+        """A transaction of this thread; durable when the block has ended."""
+        rings: dict[Bell, set[str]] = {}
+        with told():
+            connection, own = self.read(), self._own
+            with own.lock.held():
                 connection.execute("BEGIN IMMEDIATE")
+                own.rings = rings
                 try:
                     yield connection
                     connection.execute("COMMIT")
                 except BaseException:
                     self._undo(connection)
                     raise
+                finally:
+                    own.rings = None
+        for bell, subjects in rings.items():
+            bell.ring(*subjects)
 
     def empty_log(self) -> None:
         """Bring everything from the write-ahead log into the file, and leave the log empty. While
         somebody reads, what can be brought is."""
         with told():
             connection = self.read()
-            with self._local.lock.held():
+            with self._own.lock.held():
                 self._patience(connection, EMPTYING_SECONDS)
                 try:
                     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -120,7 +176,7 @@ class Database:
         try:
             connection.rollback()
         except sqlite3.Error:
-            del self._local.owned
+            self._own.owned = None
 
     def _connect(self) -> sqlite3.Connection:
         """Under the lock: the switch to WAL fails at once where another opens the file just then,
@@ -134,6 +190,7 @@ class Database:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA secure_delete = ON")
+            connection.execute("PRAGMA temp_store = MEMORY")  # what a savepoint may have to undo
             connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
         except BaseException:
             connection.close()
@@ -144,7 +201,7 @@ class Database:
         connection.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
 
     def _migrate(self) -> None:
-        with self.write() as db:
+        with self.alone() as db:
             (version,) = db.execute("PRAGMA user_version").fetchone()
             if version > len(MIGRATIONS):
                 raise RuntimeError(f"{self.folder} was written by a newer Atelier")
@@ -159,7 +216,7 @@ class Database:
         sql = "SELECT 1 FROM meta WHERE name = :name AND value = :value"
         if self.rows(sql, known):
             return
-        with self.write() as db:
+        with self.alone() as db:
             if not db.execute(sql, known).fetchone():
                 db.execute("UPDATE letters SET visible_at = 0 WHERE visible_at > 0")
                 db.execute("REPLACE INTO meta (name, value) VALUES (:name, :value)", known)

@@ -7,9 +7,11 @@ with ten thousand letters and one with a single letter then alternate.
 How long letters are held is told by a clock that does not jump; 0 is visible at once.
 """
 
+import json
 import secrets
 import sqlite3
 import time
+from collections.abc import Iterable, Sequence
 
 from shared.embedded import clock
 from shared.embedded.bell import Bell
@@ -21,8 +23,12 @@ MAX_POSITION = 1000
 DEAD = "-dead"
 SERVED = ""
 """The row of `turns` that holds the turn being served."""
-WAITING = """SELECT id, tenant, body, turn, receives FROM letters
-             WHERE queue = ? AND visible_at <= ? ORDER BY turn, id LIMIT ?"""
+READY = """SELECT id, tenant, body, turn, receives FROM letters
+           WHERE queue = ? AND visible_at = 0 ORDER BY turn, id LIMIT ?"""
+LAPSED = "queue = :queue AND visible_at > 0 AND visible_at <= :now"
+ANY = f"""SELECT EXISTS (SELECT 1 FROM letters WHERE queue = :queue AND visible_at = 0)
+          OR EXISTS (SELECT 1 FROM letters WHERE {LAPSED})"""
+THESE = "id IN (SELECT value FROM json_each(:ids))"
 
 
 class SqliteQueue:
@@ -32,59 +38,71 @@ class SqliteQueue:
         self.database = database
         self.name = name
         self.max_receives = max_receives
-        self.bell = Bell(database.folder, f"queue-{name}")
+        self.bell = Bell(database.folder, f"queue-{name.rpartition('-')[0] or name}")
+        """The lanes of a pool have one: who waits at one of them is to look at both."""
 
     def send(self, body: str, group: str, delay: float = 0) -> None:
-        with self.database.write() as db:
-            turn = self._next_turn(db, group)
+        def write(db: sqlite3.Connection) -> None:
             db.execute(
                 """INSERT INTO letters (queue, tenant, body, turn, visible_at)
                    VALUES (?, ?, ?, ?, ?)""",
-                (self.name, group, body, turn, _moment(delay)),
+                (self.name, group, body, self._next_turn(db, group), _moment(delay)),
             )
-        if not delay:
-            self.bell.ring()
+            if not delay:
+                self.database.ring(self.bell)
+
+        self.database.write(write)
 
     def receive(self, limit: int, visibility: float, wait: float = 0) -> list[Letter]:
+        """Returns early, with nothing, where the bell has rung for the pool's other lane."""
         give_up = time.monotonic() + wait
         if wait:
             self.bell.listen()
+        rung = False
         while True:
             letters = self._take(limit, visibility)
             left = give_up - time.monotonic()
-            if letters or left <= 0:
+            if letters or rung or left <= 0:
                 return letters
-            self.bell.wait(left)
+            rung = self.bell.wait(left)
 
     def extend(self, letter: Letter, visibility: float) -> None:
-        with self.database.write() as db:
-            db.execute(
-                "UPDATE letters SET visible_at = ? WHERE id = ? AND handle = ?",
-                (_moment(visibility), *_parse(letter.handle)),
-            )
-        if not visibility:
-            self.bell.ring()
+        sql = "UPDATE letters SET visible_at = ? WHERE id = ? AND handle = ?"
 
-    def delete(self, letter: Letter) -> None:
-        with self.database.write() as db:
-            db.execute("DELETE FROM letters WHERE id = ? AND handle = ?", _parse(letter.handle))
+        def write(db: sqlite3.Connection) -> None:
+            db.execute(sql, (_moment(visibility), *_parse(letter.handle)))
+            if not visibility:
+                self.database.ring(self.bell)
+
+        self.database.write(write)
+
+    def delete(self, *letters: Letter) -> None:
+        handles = [_parse(letter.handle) for letter in letters]
+
+        def write(db: sqlite3.Connection) -> None:
+            db.executemany("DELETE FROM letters WHERE id = ? AND handle = ?", handles)
+
+        if handles:
+            self.database.write(write)
 
     def depth(self) -> int:
         ((waiting,),) = self.database.rows(
-            "SELECT count(*) FROM letters WHERE queue = ? AND visible_at <= ?",
-            (self.name, clock.now()),
+            f"""SELECT (SELECT count(*) FROM letters WHERE queue = :queue AND visible_at = 0)
+                     + (SELECT count(*) FROM letters WHERE {LAPSED})""",
+            {"queue": self.name, "now": clock.now()},
         )
         return int(waiting)
 
     def release(self, body: str) -> None:
         """Visible at once, whoever held the letters with this body: the holder is dead."""
-        with self.database.write() as db:
-            db.execute(
-                """UPDATE letters SET visible_at = 0, handle = NULL
-                   WHERE queue = ? AND body = ? AND handle IS NOT NULL""",
-                (self.name, body),
-            )
-        self.bell.ring()
+        sql = """UPDATE letters SET visible_at = 0, handle = NULL
+                 WHERE queue = ? AND body = ? AND handle IS NOT NULL"""
+
+        def write(db: sqlite3.Connection) -> None:
+            db.execute(sql, (self.name, body))
+            self.database.ring(self.bell)
+
+        self.database.write(write)
 
     def position(self, body: str) -> int | None:
         places = self.database.rows(
@@ -94,54 +112,67 @@ class SqliteQueue:
         if not places:
             return None
         ((ahead,),) = self.database.rows(
-            """SELECT count(*) FROM (SELECT 1 FROM letters WHERE queue = ?
+            """SELECT count(*) FROM (SELECT 1 FROM letters WHERE queue = ? AND visible_at = 0
                AND (turn, id) < (?, ?) LIMIT ?)""",
             (self.name, *places[0], MAX_POSITION),
         )
         return int(ahead) if ahead < MAX_POSITION else None
 
     def _take(self, limit: int, visibility: float) -> list[Letter]:
-        if not self.database.rows(WAITING, (self.name, clock.now(), 1)):
+        ((any_there,),) = self.database.rows(ANY, {"queue": self.name, "now": clock.now()})
+        if not any_there:
             return []  # an idle queue is polled without taking the write lock
-        letters: list[Letter] = []
-        with self.database.write() as db:
-            waiting = db.execute(WAITING, (self.name, clock.now(), min(limit, 10))).fetchall()
-            for row in waiting:
-                if row["receives"] >= self.max_receives and not self.name.endswith(DEAD):
-                    self._bury(db, row["id"])
-                else:
-                    letters.append(self._hand_out(db, row, visibility))
-        return letters
+        return self.database.write(lambda db: self._receive(db, min(limit, 10), visibility))
 
-    def _hand_out(self, db: sqlite3.Connection, row: sqlite3.Row, visibility: float) -> Letter:
+    def _receive(self, db: sqlite3.Connection, limit: int, visibility: float) -> list[Letter]:
+        lapsed = {"queue": self.name, "now": clock.now()}
+        db.execute(f"UPDATE letters SET visible_at = 0 WHERE {LAPSED}", lapsed)
+        ready = db.execute(READY, (self.name, limit)).fetchall()
+        worn = [row for row in ready if row["receives"] >= self.max_receives]
+        if worn and not self.name.endswith(DEAD):
+            self._bury(db, worn)
+            ready = [row for row in ready if row not in worn]
+        return self._hand_out(db, ready, visibility) if ready else []
+
+    def _hand_out(
+        self, db: sqlite3.Connection, rows: Sequence[sqlite3.Row], visibility: float
+    ) -> list[Letter]:
         token = secrets.token_hex(8)
+        held = {"moment": _moment(visibility), "token": token, "ids": _ids(rows)}
         db.execute(
-            "UPDATE letters SET visible_at = ?, receives = receives + 1, handle = ? WHERE id = ?",
-            (_moment(visibility), token, row["id"]),
+            f"""UPDATE letters SET visible_at = :moment, receives = receives + 1, handle = :token
+                WHERE {THESE}""",
+            held,
         )
-        self._remember(db, SERVED, row["turn"])
-        return Letter(row["body"], f"{row['id']}.{token}", row["receives"] + 1, row["tenant"])
-
-    def _bury(self, db: sqlite3.Connection, letter_id: int) -> None:
-        db.execute(
-            "UPDATE letters SET queue = ?, receives = 0, handle = NULL WHERE id = ?",
-            (f"{self.name}{DEAD}", letter_id),
-        )
-
-    def _next_turn(self, db: sqlite3.Connection, tenant: str) -> int:
-        (last,) = db.execute(
-            "SELECT coalesce(max(turn), 0) FROM turns WHERE queue = ? AND tenant IN (?, ?)",
-            (self.name, SERVED, tenant),
-        ).fetchone()
-        self._remember(db, tenant, last + 1)
-        return int(last) + 1
-
-    def _remember(self, db: sqlite3.Connection, tenant: str, turn: int) -> None:
         db.execute(
             """INSERT INTO turns (queue, tenant, turn) VALUES (?, ?, ?)
                ON CONFLICT DO UPDATE SET turn = max(turn, excluded.turn)""",
-            (self.name, tenant, turn),
+            (self.name, SERVED, rows[-1]["turn"]),
         )
+        return [
+            Letter(row["body"], f"{row['id']}.{token}", row["receives"] + 1, row["tenant"])
+            for row in rows
+        ]
+
+    def _bury(self, db: sqlite3.Connection, rows: Sequence[sqlite3.Row]) -> None:
+        db.execute(
+            f"UPDATE letters SET queue = :dead, receives = 0, handle = NULL WHERE {THESE}",
+            {"dead": f"{self.name}{DEAD}", "ids": _ids(rows)},
+        )
+
+    def _next_turn(self, db: sqlite3.Connection, tenant: str) -> int:
+        """One after the later of the tenant's last turn and the turn that is being served."""
+        ((turn,),) = db.execute(
+            """INSERT INTO turns (queue, tenant, turn) VALUES (:queue, :tenant, 1 + coalesce(
+                   (SELECT turn FROM turns WHERE queue = :queue AND tenant = :served), 0))
+               ON CONFLICT DO UPDATE SET turn = max(turn + 1, excluded.turn) RETURNING turn""",
+            {"queue": self.name, "tenant": tenant, "served": SERVED},
+        ).fetchall()
+        return int(turn)
+
+
+def _ids(rows: Iterable[sqlite3.Row]) -> str:
+    return json.dumps([row["id"] for row in rows])
 
 
 def _moment(delay: float) -> float:

@@ -33,6 +33,7 @@ def embedded(chosen: Settings, data: Path) -> System:
         artworks=blobs(data / "artworks", "artworks", reserve=chosen.disk_reserve // 2),
         topic=FileTopic(data),
         queue=cache(partial(SqliteQueue, database)),
+        together=database.together,
         secret=lambda: secret,
         catalogue=cache(partial(read_catalogue, chosen.catalogue)),
     )

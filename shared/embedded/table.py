@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from time import time
 from typing import NamedTuple, TypeVar
@@ -42,23 +42,23 @@ class SqliteTable:
 
     def put(self, record: R) -> R:
         index = record.index()
-        with self.database.write() as db:
-            if record.version == 0:
-                written = _insert(db, record, index)
-            else:
-                written = _replace(db, record, index)
+        columns = _columns(record, index)
+
+        def write(db: sqlite3.Connection) -> None:
+            written = _replace(db, columns) if record.version else _insert(db, columns)
             if not written:
                 raise WriteConflict(f"{record.pk} {record.sk} is not at version {record.version}")
+            self.database.ring(self.change_bell, record.pk)
             if index.announce:
                 db.execute("INSERT INTO stream (pk, sk) VALUES (?, ?)", (record.pk, record.sk))
-        self.change_bell.ring(record.pk)
-        if index.announce:
-            self.stream_bell.ring()
+                self.database.ring(self.stream_bell)
+
+        self.database.write(write)
         return record.model_copy(update={"version": record.version + 1})
 
     def delete(self, record: Record) -> None:
-        with self.database.write() as db:
-            db.execute("DELETE FROM items WHERE pk = ? AND sk = ?", (record.pk, record.sk))
+        sql = "DELETE FROM items WHERE pk = ? AND sk = ?"
+        self.database.execute(sql, (record.pk, record.sk))
 
     def partition(self, kind: type[R], pk: str) -> list[R]:
         name = _name(kind)
@@ -111,17 +111,13 @@ class SqliteTable:
 
     def acknowledge(self, last: int, keep: Iterable[int] = ()) -> None:
         """Forget the stream up to and including `last`, except for what is to be kept."""
-        with self.database.write() as db:
-            db.execute(
-                """DELETE FROM stream WHERE seq <= ?
-                   AND seq NOT IN (SELECT value FROM json_each(?))""",
-                (last, json.dumps(list(keep))),
-            )
+        sql = """DELETE FROM stream WHERE seq <= ?
+                 AND seq NOT IN (SELECT value FROM json_each(?))"""
+        self.database.execute(sql, (last, json.dumps(list(keep))))
 
     def collect_garbage(self) -> None:
         """Remove what has expired (the table's TTL), and from the log what was removed."""
-        with self.database.write() as db:
-            db.execute("DELETE FROM items WHERE expires_at <= ?", (time(),))
+        self.database.execute("DELETE FROM items WHERE expires_at <= ?", (time(),))
         self.database.empty_log()
 
 
@@ -138,7 +134,8 @@ def _kind(sk: str) -> type[Record]:
 
 
 def _load(kind: type[R], row: sqlite3.Row) -> R:
-    return kind.model_validate_json(row["body"]).model_copy(update={"version": row["version"]})
+    """The version is put into the JSON: a second copy of the record would cost as much again."""
+    return kind.model_validate_json(f'{{"version":{row["version"]},{row["body"][1:]}')
 
 
 def _seconds(moment: datetime | None) -> float | None:
@@ -160,12 +157,11 @@ def _columns(record: Record, index: Index) -> dict[str, object]:
     }
 
 
-def _insert(db: sqlite3.Connection, record: Record, index: Index) -> bool:
+def _insert(db: sqlite3.Connection, columns: Mapping[str, object]) -> bool:
     """Write a new record; one that has expired is no hindrance."""
-    columns = _columns(record, index)
     db.execute(
         f"DELETE FROM items WHERE pk = :pk AND sk = :sk AND NOT {ALIVE}",
-        {"pk": record.pk, "sk": record.sk, "now": time()},
+        {**columns, "now": time()},
     )
     done = db.execute(
         """INSERT INTO items (pk, sk, version, body, owner, batch, status, due_shard, due_at,
@@ -177,11 +173,11 @@ def _insert(db: sqlite3.Connection, record: Record, index: Index) -> bool:
     return done.rowcount == 1
 
 
-def _replace(db: sqlite3.Connection, record: Record, index: Index) -> bool:
+def _replace(db: sqlite3.Connection, columns: Mapping[str, object]) -> bool:
     done = db.execute(
         """UPDATE items SET version = version + 1, body = :body, owner = :owner, batch = :batch,
                status = :status, due_shard = :due_shard, due_at = :due_at, expires_at = :expires_at
            WHERE pk = :pk AND sk = :sk AND version = :version""",
-        _columns(record, index),
+        columns,
     )
     return done.rowcount == 1

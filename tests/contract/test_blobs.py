@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.ports import BlobInfo
+from shared.ports import Blob, BlobInfo
 from tests.contract.worlds import World
 
 NAMES = ["a.jpg", "my photo.jpg", "a+b.jpg", "星夜.jpg", "100%.jpg", "a&b=c?.jpg", "~ü'().jpg"]
@@ -51,6 +51,27 @@ class TestBytes:
             blobs.delete(key)
         assert list(blobs.keys("eve/")) == []
         assert blobs.get("ada/job/0-x.png") == b"bytes"
+
+
+class TestSeveralAtOnce:
+    BLOBS = (
+        Blob("ada/job-1/0.png", b"picture", "image/png"),
+        Blob("ada/job-1/0.json", b"{}", "application/json"),
+        Blob("ada/job-2/0.png", bytes(range(256)) * 5000, "image/png"),
+        Blob("eve/job-3/empty.txt", b"", "text/plain"),
+    )
+
+    def test_are_all_there(self, world: World) -> None:
+        world.system.artworks.put_all(self.BLOBS)
+        for blob in self.BLOBS:
+            assert world.system.artworks.get(blob.key) == blob.data
+
+    def test_can_be_put_again_and_be_none(self, world: World) -> None:
+        for _ in range(2):
+            world.system.artworks.put_all(self.BLOBS[:2])
+        world.system.artworks.put_all([])
+        keys = list(world.system.artworks.keys("ada/"))
+        assert sorted(keys) == ["ada/job-1/0.json", "ada/job-1/0.png"]
 
 
 class TestCopy:

@@ -3,6 +3,7 @@ it makes the disk write, through power loss."""
 
 import contextlib
 import gc
+import os
 import random
 import re
 import signal
@@ -10,14 +11,16 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from shared.embedded.blobs import FolderBlobs
 from shared.embedded.database import Database
 from shared.embedded.system import embedded
 from shared.embedded.table import SqliteTable
-from shared.ports import Letter, Queue
+from shared.ports import Blob, Letter, Queue
 from shared.records import JobRecord
 from shared.settings import Settings
 from tests.contract.worlds import job
@@ -82,6 +85,61 @@ class TestTheOrderOnTheDisk:
         cleared = places(trace, r"f(data)?sync\(\d+</atelier\.db-wal>")
         assert ended < told < min(place for place in cleared if place > ended)
         assert any(told < place < cleared[-1] for place in named)
+
+
+@pytest.fixture
+def synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
+    """The folders that were fsynced since it was last asked."""
+    fsync = os.fsync
+    seen: list[Path] = []
+
+    def watched(descriptor: int) -> None:
+        fsync(descriptor)
+        seen.append(Path(f"/proc/self/fd/{descriptor}").readlink())
+
+    def asked() -> list[str]:
+        here = [str(path.relative_to(tmp_path)) for path in seen if path.is_dir()]
+        seen.clear()
+        return here
+
+    monkeypatch.setattr(os, "fsync", watched)
+    return asked
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc tells whose descriptor it is")
+class TestFolders:
+    def blobs(self, tmp_path: Path) -> FolderBlobs:
+        return FolderBlobs(tmp_path / "artworks", "artworks", b"key", "http://127.0.0.1:8080")
+
+    def test_are_each_fsynced_once_for_several_blobs(
+        self, tmp_path: Path, synced: Callable[[], list[str]]
+    ) -> None:
+        blobs = self.blobs(tmp_path)
+        blobs.put_all([Blob(f"ada/job-1/{name}", b"x", "image/png") for name in "abc"])
+        assert synced() == ["artworks/ada/job-1", "artworks/ada", "artworks", "."]
+
+    def test_that_are_known_to_last_are_left_alone(
+        self, tmp_path: Path, synced: Callable[[], list[str]]
+    ) -> None:
+        blobs = self.blobs(tmp_path)
+        blobs.put("ada/job-1/0.png", b"x", "image/png")
+        synced()
+        blobs.put("ada/job-2/0.png", b"x", "image/png")
+        assert synced() == ["artworks/ada/job-2", "artworks/ada"]
+        blobs.put("eve/job-3/0.png", b"x", "image/png")
+        assert synced() == ["artworks/eve/job-3", "artworks/eve", "artworks"]
+
+    def test_that_another_process_made_anew_are_not_known(
+        self, tmp_path: Path, synced: Callable[[], list[str]]
+    ) -> None:
+        blobs, others = self.blobs(tmp_path), self.blobs(tmp_path)
+        blobs.put("ada/job-1/0.png", b"x", "image/png")
+        others.delete("ada/job-1/0.png")
+        assert not (tmp_path / "artworks" / "ada").exists()
+        (tmp_path / "artworks" / "ada" / "job-2").mkdir(parents=True)  # and not fsynced yet
+        synced()
+        blobs.put("ada/job-2/0.png", b"x", "image/png")
+        assert synced() == ["artworks/ada/job-2", "artworks/ada", "artworks"]
 
 
 def write_until_killed(folder: Path, first: int, acknowledged: int) -> int:

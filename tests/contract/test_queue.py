@@ -27,8 +27,7 @@ def drain(queue: Queue) -> list[Letter]:
     found: list[Letter] = []
     while letters := queue.receive(10, LONG):
         found += letters
-        for letter in letters:
-            queue.delete(letter)
+        queue.delete(*letters)
     return found
 
 
@@ -44,6 +43,17 @@ class TestLetters:
         world.queue.delete(take(world.queue, world.tick))
         let_lapse(world)
         assert world.queue.receive(10, LONG) == []
+
+    def test_are_gone_however_many_are_deleted_at_once(self, world: World) -> None:
+        for number in range(23):
+            world.queue.send(str(number), "ada")
+        held: list[Letter] = []
+        while letters := world.queue.receive(10, LONG):
+            held += letters
+        world.queue.delete()
+        world.queue.delete(*held[1:])
+        world.queue.extend(held[0], 0)
+        assert [letter.body for letter in drain(world.queue)] == [held[0].body]
 
     def test_come_ten_at_a_time_at_most(self, world: World) -> None:
         for number in range(12):
@@ -125,6 +135,15 @@ class TestStaleHandles:
         world.queue.delete(stale)
         let_lapse(world)
         assert take(world.queue).body == held.body
+
+    @pytest.mark.wrong_on("moto", "a stale receipt handle deletes the letter all the same")
+    def test_do_not_keep_others_from_being_deleted(self, world: World) -> None:
+        stale, held = self.lapsed(world)
+        world.queue.send("b", "ada")
+        other = take(world.queue, world.tick)
+        world.queue.delete(stale, other)
+        let_lapse(world)
+        assert [letter.body for letter in drain(world.queue)] == [held.body]
 
     @pytest.mark.wrong_on("moto", "a stale receipt handle changes the visibility all the same")
     def test_never_make_a_held_letter_visible(self, world: World) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.embedded.bell import FALLBACK_SECONDS, Bell
+from shared.embedded.bell import FALLBACK_SECONDS, TICK_NANOSECONDS, Bell
 
 MANY = 1100
 
@@ -65,6 +65,43 @@ def test_who_turns_to_another_subject_hears_of_that_one(tmp_path: Path) -> None:
 
 def test_waiting_works_among_very_many_open_files(tmp_path: Path, crowd: None) -> None:
     Bell(tmp_path, "test").wait(0)
+
+
+def test_who_comes_within_one_tick_of_the_disks_clock_is_heard(tmp_path: Path) -> None:
+    """Its pipe leaves no trace in the time of the folder's last change."""
+    ringer, comer = Bell(tmp_path, "test"), Bell(tmp_path, "test")
+    ringer.listen()
+    ringer.ring()
+    changed = ringer.folder.stat().st_mtime_ns
+    comer.listen()
+    os.utime(ringer.folder, ns=(changed, changed))
+    ringer.ring()
+    began = time.monotonic()
+    comer.wait(FALLBACK_SECONDS)
+    assert time.monotonic() - began < FALLBACK_SECONDS
+
+
+def test_who_comes_after_the_pipes_were_listed_is_heard(tmp_path: Path) -> None:
+    ringer, comer = Bell(tmp_path, "test"), Bell(tmp_path, "test")
+    ringer.listen()
+    time.sleep(2 * TICK_NANOSECONDS / 1e9)
+    ringer.ring()
+    comer.listen()
+    ringer.ring()
+    began = time.monotonic()
+    comer.wait(FALLBACK_SECONDS)
+    assert time.monotonic() - began < FALLBACK_SECONDS
+
+
+def test_one_ring_wakes_all_of_several_subjects(tmp_path: Path) -> None:
+    first, second = Bell(tmp_path, "test"), Bell(tmp_path, "test")
+    first.wait(0, "first")
+    second.wait(0, "second")
+    first.ring("first", "second")
+    began = time.monotonic()
+    first.wait(FALLBACK_SECONDS, "first")
+    second.wait(FALLBACK_SECONDS, "second")
+    assert time.monotonic() - began < FALLBACK_SECONDS
 
 
 def test_pipes_of_the_dead_are_removed(tmp_path: Path) -> None:
