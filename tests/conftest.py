@@ -10,7 +10,7 @@ import pytest
 from gpu_worker.registry import Registry
 from shared.bootstrap import assemble, disconnect
 from shared.catalogue import Catalogue
-from shared.settings import Settings
+from shared.settings import Settings, environment
 from shared.system import System
 
 OWN_MODELS = ("tests.own_models",)
@@ -56,3 +56,12 @@ def chosen(tmp_path: Path, catalogue_file: Path) -> Settings:
 @pytest.fixture
 def system(chosen: Settings) -> System:
     return assemble(chosen)
+
+
+@pytest.fixture
+def connected(system: System, chosen: Settings, monkeypatch: pytest.MonkeyPatch) -> System:
+    """The handlers' own system: `connect()` finds it by the environment, as in production."""
+    for name, value in environment(chosen).items():
+        if name.startswith("ATELIER_"):
+            monkeypatch.setenv(name, value)
+    return system

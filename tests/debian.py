@@ -7,12 +7,15 @@ from pathlib import Path
 
 import pytest
 
+QUIETLY = ("-y", "-qq", "--no-install-recommends")
+
 
 def install(package: str, there: Path | str) -> str:
     """Where the program, or the file, is. Without it the test is skipped aloud; in CI it fails."""
     if not _find(there) and os.geteuid() == 0 and shutil.which("apt-get"):
-        subprocess.run(["apt-get", "update", "-qq"], check=False)
-        subprocess.run(["apt-get", "install", "-y", "-qq", package], check=False)
+        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        for command in (["apt-get", "update", "-qq"], ["apt-get", "install", *QUIETLY, package]):
+            subprocess.run(command, env=environment, check=False, timeout=600)
     return _find(there) or refuse(f"{package} is not there: NOBODY HAS CHECKED this")
 
 

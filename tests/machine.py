@@ -4,13 +4,15 @@ import contextlib
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from tempfile import NamedTemporaryFile
+from typing import IO, Any
 
 import httpx
 
@@ -18,7 +20,8 @@ ROOT = Path(__file__).parents[1]
 PHOTO = (ROOT / "local" / "sample.jpg").read_bytes()
 NAMES = ("local.front", "local.pump", "gpu_worker")
 OWN_MODELS = ("--models", "tests.own_models")
-READY = re.compile(r"ready: (http://\S+)/ ")
+READY = re.compile(r"ready: http://\S+:(\d+)/ ")
+START_SECONDS = 60
 
 
 @dataclass
@@ -28,6 +31,8 @@ class Running:
     process: "subprocess.Popen[str]"
     url: str
     data: Path
+    log: Path
+    """What the supervisor says."""
 
     def children(self) -> dict[str, int]:
         """The process ids of the three, by module."""
@@ -64,6 +69,12 @@ class Running:
         self.process.send_signal(signal.SIGINT)
         return self.process.wait(30)
 
+    def cut(self) -> None:
+        """SIGKILL to all, the supervisor first, or it would start the others again."""
+        self.process.kill()
+        kill_all(self.data)
+        self.process.wait()
+
 
 def command(pid: int) -> str:
     try:
@@ -83,45 +94,65 @@ def processes_of(data: Path) -> list[int]:
     return found
 
 
-def wait_until(done: Callable[[], bool], seconds: float = 20) -> None:
+def kill_all(data: Path) -> None:
+    for pid in processes_of(data):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def wait_until(done: Callable[[], object], seconds: float = 20) -> None:
     end = time.monotonic() + seconds
     while not done():
         assert time.monotonic() < end, "it did not come to that"
         time.sleep(0.05)
 
 
-def start(data: Path, *options: str, **environment: str) -> "subprocess.Popen[str]":
+def keys(data: Path, *words: str) -> str:
+    """What `python -m local keys` says of that folder."""
+    asked = [sys.executable, "-m", "local", "keys", *words, "--data", str(data)]
+    told = subprocess.run(asked, cwd=ROOT, check=True, capture_output=True, text=True)
+    return told.stdout.strip()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def start(
+    data: Path, *options: str, output: int | IO[bytes] = subprocess.PIPE, **environment: str
+) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         [sys.executable, "-m", "local", "up", "--data", str(data), "--port", "0", *options],
         cwd=ROOT,
         env={name: text for name, text in os.environ.items() if not name.startswith("ATELIER_")}
-        | {"ATELIER_DRAIN": "2", "ATELIER_DEFAULT_MODEL": "plain", **environment},
-        stdout=subprocess.PIPE,
+        | {"ATELIER_DRAIN": "2", **environment},
+        stdout=output,
         stderr=subprocess.STDOUT,
         text=True,
     )
 
 
-def ready_url(output: Iterable[str]) -> str:
-    """From the line that says so; others may come before it."""
-    said = []
-    for line in output:
-        said.append(line)
-        if ready := READY.search(line):
-            return ready[1]
-    raise AssertionError("".join(said))
-
-
 @contextlib.contextmanager
 def running(data: Path, *options: str, **environment: str) -> Iterator[Running]:
-    process = start(data, *options, **environment)
-    assert process.stdout
-    try:
-        yield Running(process, ready_url(process.stdout), data)
-    finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGINT)
-        process.wait(30)
-        process.stdout.close()
-        for pid in processes_of(data):
-            os.kill(pid, signal.SIGKILL)
+    with NamedTemporaryFile(prefix="atelier-", suffix=".log") as output:
+        process = start(data, *options, output=output, **environment)
+        log = Path(output.name)
+        try:
+            yield Running(process, ready_url(process, log), data, log)
+        finally:
+            if process.poll() is None:
+                process.send_signal(signal.SIGINT)
+            process.wait(30)
+            kill_all(data)
+
+
+def ready_url(process: "subprocess.Popen[str]", log: Path) -> str:
+    """Where it is reached from here, once it has said that it is ready."""
+    give_up = time.monotonic() + START_SECONDS
+    while not (ready := READY.search(log.read_text())):
+        assert process.poll() is None, log.read_text()
+        assert time.monotonic() < give_up, log.read_text()
+        time.sleep(0.05)
+    return f"http://127.0.0.1:{ready[1]}"

@@ -22,7 +22,7 @@ class Stuck(Plain):
         assert folder
         if not (folder / "was-stuck").exists():
             (folder / "was-stuck").touch()
-            with Database(folder).write():
+            with Database(folder).alone():
                 os.kill(os.getpid(), signal.SIGSTOP)
         return super().generate(batch, step)
 

@@ -1,31 +1,47 @@
-"""A wall clock that tests set for the processes that they start; no other clock changes."""
+"""A wall clock that can be put wrong: libfaketime, the same shift for every process that has it."""
 
 import os
 from pathlib import Path
 
 from tests.debian import install
+from tests.startup import startup
 
-LIBRARY = "*/faketime/libfaketimeMT.so.1"
-USUAL = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")
-SITE = Path(__file__).parent / "faketime"
-
-
-def faked(setting: Path) -> dict[str, str]:
-    """The environment of processes whose clock is off by what `set_clock` says."""
-    set_clock(setting, 0)
-    library = install("faketime", next(Path("/usr/lib").glob(LIBRARY), USUAL))
-    return {
-        "LD_PRELOAD": library,
-        "FAKETIME_TIMESTAMP_FILE": str(setting),
-        "FAKETIME_NO_CACHE": "1",
-        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-        "FAKETIME_FORCE_MONOTONIC_FIX": "0",  # else threads that wait for each other spin
-        "PYTHONPATH": os.pathsep.join([str(SITE), *os.environ.get("PYTHONPATH", "").split()]),
-    }
+PLACES = ("/usr/lib/{}-linux-gnu/faketime", "/usr/lib64/faketime")
+LIBRARY = "libfaketimeMT.so.1"
 
 
-def set_clock(setting: Path, seconds: float) -> None:
-    """Off by so many seconds, from now on. A half-written setting is never seen."""
-    fresh = setting.with_suffix(".new")
-    fresh.write_text(f"{seconds:+}\n")
-    fresh.replace(setting)
+class WallClock:
+    """What `time.time()` says in the processes that have this environment; the monotonic clock
+    stays right, as it does on a machine whose clock is set."""
+
+    def __init__(self, setting: Path) -> None:
+        self._setting = setting
+        self.shift(0)
+
+    def environment(self) -> dict[str, str]:
+        return {
+            **startup(),
+            "LD_PRELOAD": library(),
+            "FAKETIME_TIMESTAMP_FILE": str(self._setting),
+            "FAKETIME_CACHE_DURATION": "1",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            "FAKETIME_FORCE_MONOTONIC_FIX": "0",  # else threads that wait for each other spin
+        }
+
+    def shift(self, seconds: float) -> None:
+        """Takes effect within two seconds. A half-written setting is never seen."""
+        fresh = self._setting.with_suffix(".new")
+        fresh.write_text(f"{seconds:+.1f}")
+        fresh.replace(self._setting)
+
+    @staticmethod
+    def clean(pid: int) -> None:
+        """Remove what libfaketime leaves of a process that was killed."""
+        for name in (f"faketime_shm_{pid}", f"sem.faketime_sem_{pid}"):
+            Path("/dev/shm", name).unlink(missing_ok=True)
+
+
+def library() -> str:
+    """Where libfaketime lies; root on Debian installs it where it is missing."""
+    places = [Path(place.format(os.uname().machine), LIBRARY) for place in PLACES]
+    return install("faketime", next((path for path in places if path.exists()), places[0]))

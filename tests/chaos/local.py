@@ -4,7 +4,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -19,10 +18,11 @@ import psutil
 
 from shared.bootstrap import assemble
 from shared.settings import Settings
-from tests.chaos.clock import Clock
-from tests.chaos.disk import Disk
 from tests.chaos.faults.control import Faults
 from tests.chaos.stage import Role, Target
+from tests.machine import free_port
+from tests.small_disk import SmallDisk, may_mount
+from tests.wall_clock import WallClock
 
 ROOT = Path(__file__).parents[2]
 MODELS = "tests.own_models"
@@ -52,10 +52,10 @@ class Local:
         self._folder, self._workers = folder, workers
         self._tries, self._visibility = tries, visibility
         self._said = folder / "said.log"
-        self.disk = Disk(folder / "disk", disk_mebibytes) if may_mount() else None
+        self.disk = small_disk(folder / "disk", disk_mebibytes)
         self.data = folder / "disk" / "data"
         self.drops: Path | None = self.data / "drops" / self.tenant
-        self._clock = Clock(folder / "clock")
+        self._clock = WallClock(folder / "clock")
         self._port = free_port()
         self.url = f"http://127.0.0.1:{self._port}"
         self._supervisor: subprocess.Popen[bytes] | None = None
@@ -128,7 +128,6 @@ class Local:
             "ATELIER_HEARTBEAT": "0.3",
             "ATELIER_MAX_TRIES": str(self._tries),
             "ATELIER_DEFAULT_MODEL": "plain",
-            "ATELIER_DEVICE": "cpu",  # nobody needs torch to look for a better one
             "ATELIER_DISK_RESERVE": "4",
             "ATELIER_ALLOW_NETWORKS": "127.0.0.0/8",
         }
@@ -181,17 +180,11 @@ class Local:
         return self._said.read_text(errors="replace")[-2000:]
 
 
-def may_mount() -> bool:
-    """Whether a small disk can be made here."""
-    if os.geteuid() == 0 and shutil.which("mount"):
-        return True
+def small_disk(folder: Path, mebibytes: int) -> SmallDisk | None:
+    """One that can be filled, where one can be made; none anywhere but in CI does without."""
+    if may_mount():
+        return SmallDisk(folder, mebibytes)
     if os.environ.get("CI"):
         raise PermissionError("no small disk can be mounted, so that it would never be full")
     print("NOT ROOT: no small disk can be mounted, AND NONE WILL BE FULL", file=sys.stderr)
-    return False
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return None

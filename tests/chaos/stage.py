@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from shared.system import System
-from tests.chaos.disk import Disk
 from tests.chaos.faults.control import Faults
+from tests.small_disk import SmallDisk
 
 Role = Literal["front", "pump", "worker", "supervisor"]
 
@@ -38,7 +38,7 @@ class Stage(Protocol):
         """Where files may be dropped; None where the suite has no drop folder."""
 
     @property
-    def disk(self) -> Disk | None:
+    def disk(self) -> SmallDisk | None:
         """What can be filled; None where the system has no disk of its own."""
 
     def start(self) -> None:

@@ -12,11 +12,9 @@ import pytest
 
 from tests.chaos.attacks import plan as plan_attacks
 from tests.chaos.attacks import usual
-from tests.chaos.clock import Clock
-from tests.chaos.disk import Disk
-from tests.chaos.faults.control import SITE
-from tests.chaos.local import may_mount
 from tests.chaos.workload import plan as plan_jobs
+from tests.small_disk import SmallDisk, mounted
+from tests.wall_clock import WallClock
 
 TELL = """
 import sys, time
@@ -28,15 +26,12 @@ for line in sys.stdin:
 
 
 @pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Disk]:
-    if not may_mount():
-        pytest.skip("only root may mount a small disk")
-    disk = Disk(tmp_path / "disk", 8)
-    yield disk
-    disk.unmount()
+def disk(tmp_path: Path) -> Iterator[SmallDisk]:
+    with mounted(tmp_path / "disk", 8) as disk:
+        yield disk
 
 
-def test_a_disk_is_full_until_it_is_freed(disk: Disk) -> None:
+def test_a_disk_is_full_until_it_is_freed(disk: SmallDisk) -> None:
     disk.fill()
     with pytest.raises(OSError, match=os.strerror(errno.ENOSPC)):
         (disk.folder / "file").write_bytes(b"x" * 8192)
@@ -45,8 +40,8 @@ def test_a_disk_is_full_until_it_is_freed(disk: Disk) -> None:
 
 
 def test_a_clock_is_put_off_and_right_again_while_monotonic_time_goes_on(tmp_path: Path) -> None:
-    clock = Clock(tmp_path / "clock")
-    environment = {**os.environ, **clock.environment(), "PYTHONPATH": str(SITE)}
+    clock = WallClock(tmp_path / "clock")
+    environment = os.environ | clock.environment()
     with subprocess.Popen(
         [sys.executable, "-c", TELL],
         stdin=subprocess.PIPE,

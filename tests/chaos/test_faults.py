@@ -17,8 +17,9 @@ from shared.settings import Settings, environment
 from shared.system import System
 from tests.chaos.faults import chance
 from tests.chaos.faults.chance import Chance
-from tests.chaos.faults.control import SITE, Faults
+from tests.chaos.faults.control import Faults
 from tests.scenes import put_job
+from tests.startup import startup
 
 ROOT = Path(__file__).parents[2]
 CALLS = 60
@@ -255,7 +256,7 @@ def test_a_process_that_is_not_told_is_untouched(data: Path) -> None:
 patched = vars(system.table).keys() & {"get", "put"}
 print(json.dumps([bool(patched), any(name.startswith("tests") for name in sys.modules)]))
 """
-    assert run(script, data, {"PYTHONPATH": str(SITE)}) == [False, False]
+    assert run(script, data, startup()) == [False, False]
 
 
 def test_a_process_that_is_not_ours_loads_nothing(faults: Faults) -> None:

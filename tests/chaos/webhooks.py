@@ -4,9 +4,10 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from tests.receiver import Reply, Request, serving
 
 SLOW_SECONDS = 2.0
 
@@ -33,6 +34,16 @@ class Receiver:
     _seen: Counter[tuple[str, str]] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
+    def take(self, request: Request) -> Reply | None:
+        """Note the call, and answer or hang up."""
+        event_id, timestamp, signature = (
+            request.headers.get(f"webhook-{name}", "") for name in ("id", "timestamp", "signature")
+        )
+        status = self.answer(request.path, event_id)
+        call = Call(request.path, event_id, timestamp, signature, request.body, status)
+        self.calls.append(call)
+        return Reply(status) if status else None
+
     def answer(self, path: str, event_id: str) -> int:
         """`/flaky` fails twice for each event, `/rude` hangs up once, `/slow` takes its time."""
         with self._lock:
@@ -46,49 +57,10 @@ class Receiver:
         return 0 if kind == "rude" and nth == 1 else 204
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 128
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """A caller that was killed in the middle of its call."""
-
-
 @contextmanager
 def receiving() -> Iterator[Receiver]:
     """A receiver on loopback while the block runs."""
     receiver = Receiver()
-    server = _Server(("127.0.0.1", 0), _handler(receiver))
-    receiver.url = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, args=(0.1,), daemon=True)
-    thread.start()
-    try:
+    with serving(receiver.take) as port:
+        receiver.url = f"http://127.0.0.1:{port}"
         yield receiver
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
-
-def _handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            length = int(self.headers.get("Content-Length") or 0)
-            body = self.rfile.read(length)
-            if len(body) < length:
-                return  # the caller was killed before it had said all
-            event_id = self.headers.get("webhook-id", "")
-            status = receiver.answer(self.path, event_id)
-            timestamp = self.headers.get("webhook-timestamp", "")
-            signature = self.headers.get("webhook-signature", "")
-            receiver.calls.append(Call(self.path, event_id, timestamp, signature, body, status))
-            if status:
-                with suppress(OSError):
-                    self.send_response(status)
-                    self.send_header("Content-Length", "0")
-                    self.end_headers()
-
-        def log_message(self, *args: object) -> None:
-            pass
-
-    return Handler

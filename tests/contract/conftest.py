@@ -66,8 +66,10 @@ def ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
 
 @pytest.fixture(scope="session")
 def moto_clients() -> Clients:
-    """Made once: botocore reads megabytes for each."""
-    return Clients()
+    """Made once: botocore reads megabytes for each. Moto stands in for what the SDK sends only."""
+    clients = Clients()
+    clients.wire = None
+    return clients
 
 
 @pytest.fixture(scope="session")

@@ -18,6 +18,8 @@ from pathlib import Path
 
 import requests
 
+from tests.machine import free_port
+
 VERSION = "1.5.33"
 VENV = Path(__file__).parents[2] / ".cache" / "ministack"
 SERVICES = "dynamodb,dynamodbstreams,iam,s3,secretsmanager,sns,sqs,sts"
@@ -49,7 +51,7 @@ def install() -> Path:
 @contextmanager
 def emulator(folder: Path, credentials: Mapping[str, str]) -> Iterator[Emulator]:
     """A running emulator, gone when the block ends."""
-    port = _free_port()
+    port = free_port()
     with (folder / "ministack.log").open("wb") as log:
         process = subprocess.Popen(
             [install()],
@@ -99,13 +101,6 @@ def _environment(folder: Path, port: int, credentials: Mapping[str, str]) -> dic
         "AUTH": "true",
         "LOG_LEVEL": "WARNING",
     }
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _await_ready(process: subprocess.Popen[bytes], endpoint: str, log: Path) -> None:

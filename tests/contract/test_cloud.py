@@ -7,7 +7,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event as Signal
 from typing import Any
+from unittest.mock import patch
 from urllib.parse import parse_qs, urlsplit
 
 import botocore.auth
@@ -23,6 +25,7 @@ from shared.aws.topic import SnsTopic
 from shared.contract import Event
 from shared.embedded.blobs import FolderBlobs
 from shared.errors import Unavailable, WriteConflict
+from shared.ports import Blob
 from shared.records import JobRecord, due_shard
 from shared.settings import Settings
 from shared.signing import window_start
@@ -75,7 +78,8 @@ def answering(clients: Clients, answer: Callable[[str], AWSResponse]) -> Iterato
     events = clients.client("dynamodb").meta.events
     events.register_first("before-send.dynamodb.GetItem", respond)
     try:
-        yield asked
+        with patch.object(clients, "wire", None):
+            yield asked
     finally:
         events.unregister("before-send.dynamodb.GetItem", respond)
 
@@ -89,7 +93,8 @@ def answers_lost(clients: Clients, times: int = 1) -> Iterator[Lost]:
     events.register("provide-client-params.dynamodb.PutItem", lost.remember)
     events.register_first("before-send.dynamodb.PutItem", lost.lose)
     try:
-        yield lost
+        with patch.object(clients, "wire", None):
+            yield lost
     finally:
         events.unregister("provide-client-params.dynamodb.PutItem", lost.remember)
         events.unregister("before-send.dynamodb.PutItem", lost.lose)
@@ -217,6 +222,32 @@ def test_a_service_that_does_not_answer_is_unavailable(
     monkeypatch.setattr(time, "sleep", lambda _: None)
     with answering(world.clients, refuse), pytest.raises(Unavailable):
         world.table.get(JobRecord, "job-1")
+
+
+@in_each_cloud
+def test_of_several_blobs_none_is_on_its_way_when_one_has_failed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert world.clients
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    pause = Signal().wait
+
+    def respond(request: Any, **_: Any) -> AWSResponse | None:
+        if request.url.endswith("/3"):
+            return AWSResponse(request.url, 503, {}, Body())
+        pause(0.2)
+        return None
+
+    blobs = [Blob(f"ada/job/{number}", b"x", "text/plain") for number in range(4)]
+    events = world.clients.client("s3").meta.events
+    events.register_first("before-send.s3.PutObject", respond)
+    try:
+        with patch.object(world.clients, "wire", None), pytest.raises(Unavailable):
+            world.system.artworks.put_all(blobs)
+        there = list(world.system.artworks.keys("ada/job/"))
+    finally:
+        events.unregister("before-send.s3.PutObject", respond)
+    assert {"ada/job/0", "ada/job/1", "ada/job/2"} <= set(there)
 
 
 @in_each_cloud

@@ -21,7 +21,7 @@ from shared.system import System
 from tests.contract.test_topic import ENDED
 from tests.contract.worlds import job
 from tests.debian import install
-from tests.small_disk import filled, mounted
+from tests.small_disk import SmallDisk, mounted
 
 ROOT = Path(__file__).parents[2]
 MEBIBYTES = 4
@@ -50,14 +50,14 @@ print(*codes)
 
 
 @pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Path]:
-    with mounted(tmp_path / "disk", MEBIBYTES) as folder:
-        yield folder
+def disk(tmp_path: Path) -> Iterator[SmallDisk]:
+    with mounted(tmp_path / "disk", MEBIBYTES) as disk:
+        yield disk
 
 
 @pytest.fixture
-def system(disk: Path) -> System:
-    return embedded(Settings(data=disk, disk_reserve=0), disk)
+def system(disk: SmallDisk) -> System:
+    return embedded(Settings(data=disk.folder, disk_reserve=0), disk.folder)
 
 
 def refused(write: Callable[[], object]) -> str:
@@ -76,11 +76,13 @@ def fail_to_write(system: System, big: bytes) -> list[str]:
     ]
 
 
-def test_a_full_disk_is_told_and_all_goes_on_when_there_is_room(system: System, disk: Path) -> None:
+def test_a_full_disk_is_told_and_all_goes_on_when_there_is_room(
+    system: System, disk: SmallDisk
+) -> None:
     before = system.table.put(job("before"))
     system.topic.publish("event", ENDED)
     big = b"x" * 2**21
-    with filled(disk):
+    with disk.filled():
         assert fail_to_write(system, big) == ["disk_full"] * 4
         assert system.table.get(JobRecord, "before") == before
         assert system.artworks.get("ada/job/0") is None
@@ -89,11 +91,11 @@ def test_a_full_disk_is_told_and_all_goes_on_when_there_is_room(system: System, 
     system.queue("standard-bulk").send("after", "ada")
     system.artworks.put("ada/job/0", b"x", "image/png")
     assert [letter.body for letter in system.queue("standard-bulk").receive(10, 60)] == ["after"]
-    assert not list((disk / "artworks" / ".scratch").iterdir())
+    assert not list((disk.folder / "artworks" / ".scratch").iterdir())
 
 
 def test_a_thread_that_comes_to_a_full_disk_is_served_when_there_is_room(
-    system: System, disk: Path
+    system: System, disk: SmallDisk
 ) -> None:
     """Its connection, or its pipe, could not even be made."""
     done: list[object] = []
@@ -104,7 +106,7 @@ def test_a_thread_that_comes_to_a_full_disk_is_served_when_there_is_room(
         except Unavailable as error:
             done.append(error.code)
 
-    with filled(disk):
+    with disk.filled():
         start(use)
     start(use)
     assert done[-1] == []
@@ -125,10 +127,10 @@ def test_a_bell_whose_pipes_the_disk_refuses_is_merely_not_heard(tmp_path: Path)
     bell.wait(0.01)
 
 
-def test_a_line_that_was_cut_short_spoils_no_other(disk: Path) -> None:
-    topic = FileTopic(disk)
+def test_a_line_that_was_cut_short_spoils_no_other(disk: SmallDisk) -> None:
+    topic = FileTopic(disk.folder)
     topic.publish("first", ENDED)
-    with filled(disk):
+    with disk.filled():
         assert refused(lambda: [topic.publish(f"{n}", ENDED) for n in range(100)]) == "disk_full"
     whole = topic.path.read_bytes()
     assert whole.endswith(b"\n")
@@ -146,14 +148,14 @@ def test_a_failed_commit_leaves_the_connection_usable(tmp_path: Path) -> None:
     system = embedded(Settings(data=tmp_path, disk_reserve=0), tmp_path)
     assert isinstance(system.table, SqliteTable)
     database = system.table.database
-    with database.write() as db:
+    with database.alone() as db:
         db.execute("CREATE TABLE parents (id INTEGER PRIMARY KEY)")
         db.execute(
             """CREATE TABLE children (
                    parent REFERENCES parents DEFERRABLE INITIALLY DEFERRED)"""
         )
     database.read().execute("PRAGMA foreign_keys = ON")
-    with pytest.raises(Exception, match="FOREIGN KEY"), database.write() as db:
+    with pytest.raises(Exception, match="FOREIGN KEY"), database.alone() as db:
         db.execute("INSERT INTO children VALUES (1)")
     assert not database.read().in_transaction
     assert database.rows("SELECT * FROM children") == []
@@ -183,12 +185,12 @@ def test_wrong_sql_is_no_fault_of_the_disk(tmp_path: Path) -> None:
         raise TimeoutError
 
 
-def test_artworks_leave_room_for_the_database(disk: Path) -> None:
+def test_artworks_leave_room_for_the_database(disk: SmallDisk) -> None:
     """And uploads for the artworks."""
-    system = embedded(Settings(data=disk, disk_reserve=2 * MEBIBYTES), disk)
+    system = embedded(Settings(data=disk.folder, disk_reserve=2 * MEBIBYTES), disk.folder)
     assert refused(lambda: system.inbox.put("uploads/ada/1", b"x", "image/png")) == "disk_full"
     assert refused(lambda: system.artworks.put("ada/job/0", b"x", "image/png")) == "disk_full"
     system.table.put(job())
-    roomy = embedded(Settings(data=disk, disk_reserve=MEBIBYTES), disk)
+    roomy = embedded(Settings(data=disk.folder, disk_reserve=MEBIBYTES), disk.folder)
     assert refused(lambda: roomy.inbox.put("uploads/ada/1", b"x", "image/png")) == "disk_full"
     roomy.artworks.put("ada/job/0", b"x", "image/png")

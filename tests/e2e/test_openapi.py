@@ -13,7 +13,7 @@ import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from PIL import Image
 
-from tests.e2e.service import running
+from tests.machine import running
 
 CHECKS = (
     "not_a_server_error",
@@ -30,8 +30,8 @@ SECONDS = 300
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with running(tmp_path_factory.mktemp("atelier")) as url:
-        yield url
+    with running(tmp_path_factory.mktemp("atelier")) as atelier:
+        yield f"{atelier.url}/"
 
 
 def test_the_description_is_valid_openapi_3_1(url: str) -> None:

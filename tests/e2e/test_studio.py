@@ -6,12 +6,13 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from PIL import Image
 
 from tests.e2e.chromium import browser
 from tests.e2e.page import Page
-from tests.e2e.service import ask, make_key, running
+from tests.machine import keys, running
 
 pytestmark = pytest.mark.slow
 
@@ -23,8 +24,8 @@ Visit = Callable[..., Page]
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with running(tmp_path_factory.mktemp("atelier")) as url:
-        yield url
+    with running(tmp_path_factory.mktemp("atelier")) as atelier:
+        yield f"{atelier.url}/"
 
 
 @pytest.fixture
@@ -58,6 +59,12 @@ def paint(page: Page, photo: Path, style: str = "starry-night") -> str:
     page.make()
     page.made()
     return page.browser.current_url.rpartition("/")[2]
+
+
+def ask(url: str) -> Any:
+    """What the API answers to a GET; None where there is nothing."""
+    answered = httpx.get(url)
+    return answered.json() if answered.is_success else None
 
 
 def downloaded(folder: Path) -> Path | None:
@@ -245,10 +252,10 @@ def test_the_machine_may_be_called_by_another_name(visit: Visit, photo: Path, se
 def test_a_key_is_asked_for(photo: Path, tmp_path: Path) -> None:
     data = tmp_path / "data"
     data.mkdir()
-    key = make_key(data)
-    with running(data, "--host", "0.0.0.0") as url, browser(tmp_path) as driver:
-        page = Page(driver, url)
-        driver.get(url)
+    key = keys(data, "create", "--name", "test")
+    with running(data, "--host", "0.0.0.0") as atelier, browser(tmp_path) as driver:
+        page = Page(driver, f"{atelier.url}/")
+        driver.get(page.url)
         page.wait_for("dialog input").send_keys("ak_wrong")
         page.press("dialog [type=submit]")
         assert "not accepted" in page.wait_for("dialog .notice").text

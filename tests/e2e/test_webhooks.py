@@ -1,27 +1,22 @@
 """A webhook's way, whole: job, stream, notify, queue, deliver, a real receiver."""
 
 import json
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from tests.e2e.machine import ROOT, Machine
+from tests.machine import OWN_MODELS, Running, keys, running, wait_until
 from tests.receiver import Receiver, receiving
 
 
 @pytest.fixture
-def machine(tmp_path: Path) -> Iterator[Machine]:
-    machine = Machine(tmp_path / "data", ATELIER_ALLOW_NETWORKS="127.0.0.0/8")
-    try:
-        machine.start()
+def machine(tmp_path: Path) -> Iterator[Running]:
+    allowed = {"ATELIER_ALLOW_NETWORKS": "127.0.0.0/8"}
+    with running(tmp_path / "data", *OWN_MODELS, **allowed) as machine:
         yield machine
-    finally:
-        machine.cut()
 
 
 @pytest.fixture
@@ -30,35 +25,32 @@ def receiver() -> Iterator[Receiver]:
         yield receiver
 
 
-def secret(data: Path, tenant: str = "local") -> str:
-    command = [sys.executable, "-m", "local", "keys", "webhook-secret", "--data", str(data)]
-    command += ["--tenant", tenant]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout.strip()
+def secret(machine: Running, tenant: str = "local") -> str:
+    return keys(machine.data, "webhook-secret", "--tenant", tenant)
 
 
 def test_the_end_of_a_job_is_told_once_signed_and_logged(
-    machine: Machine, receiver: Receiver
+    machine: Running, receiver: Receiver
 ) -> None:
-    body = {"model": "plain", "input": {"text": "a secret"}, "webhook": receiver.url("/hook")}
-    job = machine.ask("/v1/jobs", body)
-    path = f"/v1/jobs/{job['id']}/deliveries"
-    give_up = time.monotonic() + 30
-    while not [one for one in machine.ask(path)["items"] if one["state"] == "delivered"]:
-        assert time.monotonic() < give_up
-        time.sleep(0.1)
+    job = machine.submit(input={"text": "a secret"}, webhook=receiver.url("/hook"))
+    path = f"/v1/jobs/{job}/deliveries"
+
+    def deliveries() -> list[dict[str, Any]]:
+        items: list[dict[str, Any]] = machine.call("GET", path).json()["items"]
+        return items
+
+    wait_until(lambda: [one for one in deliveries() if one["state"] == "delivered"], 30)
     (call,) = receiver.requests
-    told = Webhook(secret(machine.data)).verify(call.body, call.headers)
-    assert (told["type"], told["data"]["id"]) == ("job.succeeded", job["id"])
+    told = Webhook(secret(machine)).verify(call.body, call.headers)
+    assert (told["type"], told["data"]["id"]) == ("job.succeeded", job)
     assert "a secret" not in json.dumps(told)
-    (delivery,) = machine.ask(path)["items"]
+    (delivery,) = deliveries()
     assert [one["status"] for one in delivery["tries"]] == [200]
-    again = machine.ask(f"{path}/0/redeliver", {})
-    assert again["state"] == "pending"
-    while len(receiver.requests) < 2:
-        assert time.monotonic() < give_up
-        time.sleep(0.1)
+    again = machine.call("POST", f"{path}/0/redeliver", json={})
+    assert again.json()["state"] == "pending"
+    wait_until(lambda: len(receiver.requests) >= 2, 30)
     assert receiver.requests[1].body == call.body
     assert receiver.requests[1].headers["webhook-id"] == call.headers["webhook-id"]
-    Webhook(secret(machine.data)).verify(receiver.requests[1].body, receiver.requests[1].headers)
+    Webhook(secret(machine)).verify(receiver.requests[1].body, receiver.requests[1].headers)
     with pytest.raises(WebhookVerificationError):
-        Webhook(secret(machine.data, "another")).verify(call.body, call.headers)
+        Webhook(secret(machine, "another")).verify(call.body, call.headers)

@@ -14,9 +14,9 @@ import httpx
 import psutil
 
 from shared.codes import CODES
-from tests.e2e.service import running
 from tests.hostile.requests import Place, corpus
 from tests.hostile.wire import Answer, Exchange, Outcome, send
+from tests.machine import OWN_MODELS, running
 
 CLIENTS = 12
 PICTURE = b"0123456789"
@@ -160,6 +160,6 @@ def machine() -> Iterator[Machine]:
     """A whole system of its own."""
     with (
         TemporaryDirectory(prefix="hostile-") as folder,
-        running(Path(folder), "--models", "tests.own_models") as url,
+        running(Path(folder), *OWN_MODELS) as atelier,
     ):
-        yield Machine(url, Path(folder))
+        yield Machine(f"{atelier.url}/", atelier.data)

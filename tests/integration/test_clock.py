@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -12,9 +13,11 @@ from shared.embedded import clock
 from shared.embedded.database import MIGRATIONS, Database
 from shared.embedded.queue import SqliteQueue
 from tests.machine import OWN_MODELS, running
-from tests.wall_clock import faked, set_clock
+from tests.wall_clock import WallClock
 
 HOUR = 3600
+SEEN_SECONDS = 2.5
+"""Until every process sees that the clock was set."""
 TELL = """
 import time
 from shared.embedded import clock
@@ -25,12 +28,11 @@ print(time.time(), clock.now(), time.perf_counter() - begun)
 
 
 def test_only_the_wall_clock_jumps(tmp_path: Path) -> None:
-    setting = tmp_path / "clock"
-    environment = faked(setting)
-    set_clock(setting, HOUR)
+    wall_clock = WallClock(tmp_path / "clock")
+    wall_clock.shift(HOUR)
     told = subprocess.run(
         [sys.executable, "-c", TELL],
-        env=os.environ | environment,
+        env=os.environ | wall_clock.environment(),
         capture_output=True,
         text=True,
         check=True,
@@ -44,13 +46,14 @@ def test_only_the_wall_clock_jumps(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("jump", [-HOUR, HOUR])
 def test_a_jump_neither_hides_jobs_nor_hands_them_out_twice(tmp_path: Path, jump: int) -> None:
-    setting = tmp_path / "clock"
-    data = tmp_path / "data"
-    with running(data, *OWN_MODELS, ATELIER_VISIBILITY="5", **faked(setting)) as atelier:
+    wall_clock = WallClock(tmp_path / "clock")
+    faked = wall_clock.environment()
+    with running(tmp_path / "data", *OWN_MODELS, ATELIER_VISIBILITY="5", **faked) as atelier:
         begun = datetime.now().astimezone()
         jobs = [atelier.submit(params={"seconds": 2, "steps": 20}) for _ in range(3)]
         atelier.until(jobs[0], "running")
-        set_clock(setting, jump)
+        wall_clock.shift(jump)
+        time.sleep(SEEN_SECONDS)
         jobs.append(atelier.submit())
         done = [atelier.until(job, "succeeded", 120) for job in jobs]
         assert [job["attempts"] for job in done] == [1] * len(jobs)
@@ -66,7 +69,7 @@ def test_what_the_clock_told_before_a_boot_means_nothing_after_it(tmp_path: Path
     queue.receive(1, HOUR)
     queue.send("delayed", "ada", delay=HOUR)
     assert SqliteQueue(Database(tmp_path), "test").receive(10, HOUR) == []
-    with database.write() as db:
+    with database.alone() as db:
         db.execute("UPDATE meta SET value = 'another' WHERE name = 'boot'")
     again = SqliteQueue(Database(tmp_path), "test")
     assert {letter.body for letter in again.receive(10, HOUR)} == {"held", "delayed"}
@@ -81,7 +84,7 @@ def test_a_folder_of_the_first_version_is_brought_up_to_date(
     with monkeypatch.context() as earlier:
         earlier.setattr(module, "MIGRATIONS", MIGRATIONS[:1])
         earlier.setattr(Database, "_forget_last_boot", lambda _: None)
-        with Database(tmp_path).write() as db:
+        with Database(tmp_path).alone() as db:
             db.execute(
                 """INSERT INTO letters (queue, tenant, body, turn, visible_at)
                    VALUES ('test', 'ada', 'a', 1, ?)""",

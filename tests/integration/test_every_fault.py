@@ -36,8 +36,8 @@ from shared.records import (
 )
 from shared.system import DELIVERIES, LANES, System
 from shared.uploads import attach
-from tests.faulty import Fault
 from tests.receiver import Receiver, Reply, receiving
+from tests.services import Services
 from tests.unit.functions import stage as stages
 from tests.unit.functions.stage import Stage, bodies
 
@@ -399,22 +399,28 @@ LONG = {"sweep", "delete", "delete, nobody asks again"}
 SLOW = pytest.mark.slow
 
 
-def run(scene: Scene, fault: Fault, folder: Path, receiver: Receiver) -> str:
-    """Play the scene with the fault, let the world go on, and see what is left."""
+def run(
+    scene: Scene, folder: Path, receiver: Receiver, fail: tuple[int, bool] | None = None
+) -> tuple[str, Services]:
+    """Play the scene, with a fault where one is asked for; let the world go on, and see what is
+    left."""
     receiver.requests, receiver.replies = [], [Reply()]
     stages._numbers = count()
     stage = Stage.at(folder)
     stage.clock.now = BEGIN
     play = Play(stage, receiver)
     play.given = scene.before(play)
+    services = Services(stage.system)
+    if fail:
+        services.fail_once(*fail)
     with suppress(AtelierError, StaleAttempt):
-        play.answers.append(scene.act(fault.system(stage.system), play))
-    if fault.struck and scene.repeated:
+        play.answers.append(scene.act(services.system, play))
+    if fail and services.count > fail[0] and scene.repeated:
         play.answers.append(scene.act(stage.system, play))
     scene.afterwards(play)
     go_on(play)
     check(play)
-    return left(play) if scene.same else ""
+    return left(play) if scene.same else "", services
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
@@ -424,14 +430,13 @@ def run(scene: Scene, fault: Fault, folder: Path, receiver: Receiver) -> str:
 def test_a_fault_at_any_call_leaves_no_trace(
     name: str, after: bool, folder: Path, receiver: Receiver
 ) -> None:
-    scene, undisturbed = SCENES[name], Fault()
-    expected = run(scene, undisturbed, folder / "undisturbed", receiver)
+    scene = SCENES[name]
+    expected, undisturbed = run(scene, folder / "undisturbed", receiver)
     assert undisturbed.calls
-    nth, struck = 0, True
+    number, struck = 0, True
     while struck:
-        nth += 1
-        fault = Fault(nth, after)
-        found = run(scene, fault, folder / str(nth), receiver)
-        struck = fault.struck
-        assert found == expected, f"call {nth} of {fault.calls}"
-    assert nth > len(undisturbed.calls)
+        found, services = run(scene, folder / str(number), receiver, (number, not after))
+        struck = services.count > number
+        assert found == expected, f"call {number} of {services.calls}"
+        number += 1
+    assert number > undisturbed.count

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from tests.machine import OWN_MODELS, PHOTO, Running, running, wait_until
-from tests.small_disk import filled, mounted
+from tests.small_disk import mounted
 
 MEBIBYTES = 24
 TIMES = 30
@@ -33,12 +33,12 @@ def upload(atelier: Running) -> httpx.Response:
 def test_a_full_disk_ends_nothing_and_loses_nothing(tmp_path: Path) -> None:
     with (
         mounted(tmp_path / "disk", MEBIBYTES) as disk,
-        running(disk / "data", *OWN_MODELS, ATELIER_DISK_RESERVE="0") as atelier,
+        running(disk.folder / "data", *OWN_MODELS, ATELIER_DISK_RESERVE="0") as atelier,
     ):
         atelier.until(atelier.submit(), "succeeded")
         children = atelier.children()
         accepted = [atelier.submit(params={"seconds": 1, "steps": 10}, **BIG) for _ in range(4)]
-        with filled(disk):
+        with disk.filled():
             answers = [ask(atelier) for _ in range(TIMES)] + [upload(atelier) for _ in range(3)]
             wait_until(lambda: atelier.call("GET", "/health").status_code in (200, 503))
         codes = {answer.status_code for answer in answers}

@@ -21,6 +21,7 @@ from tests.machine import (
     ROOT,
     Running,
     command,
+    keys,
     processes_of,
     running,
     start,
@@ -32,7 +33,7 @@ from tests.machine import (
 def atelier(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """One system for the tests that only talk to it."""
     data = tmp_path_factory.mktemp("atelier") / "data"
-    with running(data, *OWN_MODELS) as one:
+    with running(data, *OWN_MODELS, ATELIER_DEFAULT_MODEL="plain") as one:
         yield one
 
 
@@ -249,17 +250,11 @@ def test_open_to_others_only_with_keys(tmp_path: Path) -> None:
     assert refused.returncode == 1
     assert "keys create" in told
 
-    made = subprocess.run(
-        [sys.executable, "-m", "local", "keys", "create", "--tenant", "studio", "--data", data],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    made = keys(data, "create", "--tenant", "studio")
     with running(data, "--host", "0.0.0.0") as atelier:
-        url = f"http://127.0.0.1:{httpx.URL(atelier.url).port}/v1/jobs"
+        url = f"{atelier.url}/v1/jobs"
         assert problem(httpx.get(url)) == (401, "unauthenticated")
-        key = {"authorization": f"Bearer {made.stdout.strip()}"}
+        key = {"authorization": f"Bearer {made}"}
         assert httpx.get(url, headers=key).json()["items"] == []
         assert httpx.get(url.replace("/v1/jobs", "/health")).status_code == 200
 

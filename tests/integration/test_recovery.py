@@ -15,7 +15,7 @@ from shared.bootstrap import assemble
 from shared.embedded.recovery import unsent
 from shared.embedded.table import SqliteTable
 from shared.records import JobRecord
-from tests.machine import OWN_MODELS, Running, command, processes_of, running, wait_until
+from tests.machine import OWN_MODELS, command, processes_of, running, wait_until
 
 STUCK_MODELS = ("--models", "tests.own_models,tests.stuck_models")
 HOUR = "3600"
@@ -26,15 +26,6 @@ def workers(data: Path) -> list[int]:
     return [pid for pid in processes_of(data) if "gpu_worker run" in command(pid)]
 
 
-def kill_all(atelier: Running) -> None:
-    """The supervisor first, or it would start the others again."""
-    os.kill(atelier.process.pid, signal.SIGKILL)
-    for pid in processes_of(atelier.data):
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-    atelier.process.wait()
-
-
 @pytest.mark.slow
 def test_a_start_puts_right_what_a_sudden_end_left(tmp_path: Path) -> None:
     data = tmp_path / "data"
@@ -43,7 +34,7 @@ def test_a_start_puts_right_what_a_sudden_end_left(tmp_path: Path) -> None:
         atelier.until(held, "running")
         canceled, waiting, lost = atelier.submit(**SLOW), atelier.submit(), atelier.submit()
         atelier.call("POST", f"/v1/jobs/{canceled}/cancel")
-        kill_all(atelier)
+        atelier.cut()
     with contextlib.closing(sqlite3.connect(data / "atelier.db")) as database:
         database.execute("DELETE FROM letters WHERE body LIKE ?", (f"%{lost}%",))
         database.commit()
@@ -81,7 +72,7 @@ def test_a_worker_stopped_within_a_transaction_does_not_stop_the_system(tmp_path
         assert atelier.until(stuck, "succeeded")["attempts"] == 2
         assert atelier.process.poll() is None
         atelier.end()
-        told = atelier.process.stdout.read() if atelier.process.stdout else ""
+        told = atelier.log.read_text()
     assert "is stuck while it writes" in told
 
 

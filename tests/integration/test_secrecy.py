@@ -2,11 +2,9 @@
 
 import json
 import sqlite3
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,7 +12,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from tests.e2e.service import ROOT, make_key, running
+from tests.machine import free_port, keys, running, wait_until
 from tests.receiver import Receiver, Reply, receiving
 
 PROMPT, PARAMETER, METADATA, FILENAME, BATCH, DROPPED = (
@@ -28,6 +26,7 @@ WRITTEN = (PROMPT, PARAMETER, METADATA, FILENAME, BATCH, DROPPED, ORDER, PATH)
 LINKS = (HOOK_PATH, HOOK_QUERY, INPUT_QUERY)
 PUBLISHED = (METADATA, BATCH)
 """What the event of a job's end holds by contract; the file of published events may."""
+SECONDS = 120
 ENDED = {"succeeded", "failed", "canceled", "expired"}
 PNG = b"\x89PNG\r\n\x1a\n" + PROMPT.encode()
 """No picture, whatever it begins with."""
@@ -38,6 +37,7 @@ class Studio:
     """A machine that others can reach, and one of them."""
 
     folder: Path
+    log: Path
     key: str
     client: httpx.Client
     receiver: Receiver
@@ -70,52 +70,43 @@ class Studio:
             self.opened.append(query.rpartition("=")[2])
         return seen
 
-    def command(self, *words: str) -> str:
-        command = [sys.executable, "-m", "local", "keys", *words, "--data", str(self.folder)]
-        return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
-
     def secrets(self) -> list[bytes]:
         """Everything that opens a door."""
         master = (self.folder / "secret").read_bytes()
-        webhook = self.command("webhook-secret").strip().removeprefix("whsec_")
+        webhook = keys(self.folder, "webhook-secret").removeprefix("whsec_")
         texts = (self.key, self.key.rpartition("_")[2], webhook, *self.opened, *LINKS)
         return [master, master.hex().encode(), *(text.encode() for text in texts)]
 
     def logs(self) -> dict[str, bytes]:
-        paths = [self.folder / "log", *(self.folder / "logs").iterdir()]
+        paths = [self.log, *(self.folder / "logs").iterdir()]
         return {path.name: path.read_bytes() for path in paths}
 
     def events(self) -> bytes:
         return (self.folder / "events.jsonl").read_bytes()
 
 
-def until(done: Callable[[], object], seconds: float = 120) -> None:
-    give_up = time.monotonic() + seconds
-    while not done():
-        assert time.monotonic() < give_up, "it did not come to that"
-        time.sleep(0.2)
-
-
 @pytest.fixture(scope="module")
 def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
     """A system that has had a hard day."""
     folder = tmp_path_factory.mktemp("studio")
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("ATELIER_PUBLIC_URL", "http://studio.example:8080")
-        environment.setenv("ATELIER_ALLOW_NETWORKS", "127.0.0.0/8")
-        environment.setenv("ATELIER_LOG_LEVEL", "DEBUG")
-        environment.setenv("PYTHONWARNINGS", "always")
-        environment.setenv("ATELIER_MAX_TRIES", "2")
-        key = make_key(folder)
-        with (
-            running(folder, "--models", "tests.leaky_models") as url,
-            receiving(Reply(status=500)) as receiver,
-            httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}) as client,
-        ):
-            client.timeout = httpx.Timeout(60)
-            day = Studio(folder, key, client, receiver)
-            live(day)
-            yield day
+    key, port = keys(folder, "create", "--name", "test"), str(free_port())
+    with (
+        running(
+            folder,
+            *("--models", "tests.leaky_models", "--port", port),
+            ATELIER_PUBLIC_URL=f"http://studio.example:{port}",
+            ATELIER_ALLOW_NETWORKS="127.0.0.0/8",
+            ATELIER_LOG_LEVEL="DEBUG",
+            ATELIER_MAX_TRIES="2",
+            PYTHONWARNINGS="always",
+        ) as atelier,
+        receiving(Reply(status=500)) as receiver,
+        httpx.Client(base_url=atelier.url, headers={"Authorization": f"Bearer {key}"}) as client,
+    ):
+        client.timeout = httpx.Timeout(60)
+        day = Studio(folder, atelier.log, key, client, receiver)
+        live(day)
+        yield day
 
 
 def live(studio: Studio) -> None:
@@ -130,9 +121,9 @@ def live(studio: Studio) -> None:
     studio.upload(PNG, job={"model": "paint", "metadata": {"note": METADATA}})
     refuse(studio)
     drop(studio)
-    until(lambda: all(studio.job(job)["status"] in ENDED for job in studio.jobs))
-    until(lambda: studio.receiver.requests)
-    until(lambda: b"webhook tried" in studio.logs()["pump.log"])
+    wait_until(lambda: all(studio.job(job)["status"] in ENDED for job in studio.jobs), SECONDS)
+    wait_until(lambda: studio.receiver.requests, SECONDS)
+    wait_until(lambda: b"webhook tried" in studio.logs()["pump.log"], SECONDS)
     spoil(studio)
     gone = studio.submit().json()["id"]
     assert studio.client.delete(f"v1/jobs/{gone}").status_code == 204
@@ -163,9 +154,16 @@ def drop(studio: Studio) -> None:
         wrong = {"seed": PARAMETER} if settings else {}
         (folder / "atelier.json").write_text(json.dumps({**settings, **wrong}))
         (folder / f"{DROPPED}.png").write_bytes(PNG)
-        until(lambda batch=batch: studio.client.get(f"v1/jobs?batch={batch}").json()["items"])  # type: ignore[misc]
-        (one,) = studio.client.get(f"v1/jobs?batch={batch}").json()["items"]
+        jobs = partial(dropped, studio, batch)
+        wait_until(jobs, SECONDS)
+        (one,) = jobs()
         studio.jobs.append(one["id"])
+
+
+def dropped(studio: Studio, batch: str) -> list[Any]:
+    """The jobs of the batch."""
+    found: list[Any] = studio.client.get(f"v1/jobs?batch={batch}").json()["items"]
+    return found
 
 
 def spoil(studio: Studio) -> None:
@@ -181,7 +179,7 @@ def spoil(studio: Studio) -> None:
     assert studio.client.get(f"v1/jobs/{ticket['job_id']}").status_code == 500
     put = urlsplit(ticket["url"])
     studio.client.put(f"{put.path}?{put.query}", content=data, headers=ticket["headers"])
-    until(lambda: b"ValidationError" in studio.logs()["pump.log"])
+    wait_until(lambda: b"ValidationError" in studio.logs()["pump.log"], SECONDS)
 
 
 @pytest.mark.slow
@@ -222,7 +220,7 @@ def test_manifests_hold_the_prompt_and_no_door(studio: Studio) -> None:
 
 @pytest.mark.slow
 def test_strangers_are_told_nothing(studio: Studio) -> None:
-    other = studio.command("create", "--tenant", "other").strip()
+    other = keys(studio.folder, "create", "--tenant", "other")
     headers = {"Authorization": f"Bearer {other}"}
     for job_id in studio.jobs:
         for path in (

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from local.child import Program
 from shared.settings import Settings, environment
-from tests.chaos.clock import Clock
 from tests.chaos.faults.control import Faults
 from tests.chaos.local import MODELS, ROOT
 from tests.contract.conftest import CREDENTIALS
+from tests.wall_clock import WallClock
 
 FRONTS = 2
 MOST_SKEW = 240.0
@@ -25,7 +25,7 @@ class Hosts:
 
     def __init__(self, folder: Path, faults: Faults, settings: Settings) -> None:
         self._folder, self._faults, self._settings = folder, faults, settings
-        self._clocks: list[Clock] = []
+        self._clocks: list[WallClock] = []
         self._chance = random.Random(str(faults.folder))
         (folder / "log").mkdir(parents=True, exist_ok=True)
 
@@ -51,7 +51,7 @@ class Hosts:
             clock.shift(self._chance.uniform(-MOST_SKEW, MOST_SKEW) if wrong else 0)
 
     def _host(self, name: str) -> Mapping[str, str]:
-        clock = Clock(self._folder / f"clock-{name}")
+        clock = WallClock(self._folder / f"clock-{name}")
         self._clocks.append(clock)
         return self._faults.environment() | clock.environment()
 

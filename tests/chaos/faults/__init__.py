@@ -1,5 +1,5 @@
 """Faults in the system's own processes, put there without a line of the product knowing of them.
 
-`site/sitecustomize.py` is reached by `PYTHONPATH` and wakes where `CHAOS_FAULTS` names a config:
-it wraps the ports of every system that `shared.bootstrap.assemble` makes in that process.
+`tests/site/sitecustomize.py` is reached by `PYTHONPATH` and wakes where `CHAOS_FAULTS` names a
+config: it wraps the ports of every system that `shared.bootstrap.assemble` makes in that process.
 """

@@ -1,6 +1,5 @@
 """The other end of the fault layer: for whoever starts the system and judges it afterwards."""
 
-import os
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -9,8 +8,7 @@ from pathlib import Path
 from tests.chaos.faults import chance
 from tests.chaos.faults.config import CONFIG, Config
 from tests.chaos.faults.journal import Fault, Write, entries, lines
-
-SITE = Path(__file__).parent / "site"
+from tests.startup import startup
 
 
 class Faults:
@@ -27,8 +25,7 @@ class Faults:
 
     def environment(self) -> dict[str, str]:
         """What the system's processes need in their environment."""
-        path = [str(SITE), *filter(None, [os.environ.get("PYTHONPATH")])]
-        return {"PYTHONPATH": os.pathsep.join(path), "CHAOS_FAULTS": str(self.folder / CONFIG)}
+        return {**startup(), "CHAOS_FAULTS": str(self.folder / CONFIG)}
 
     def rate(self, share: float, *only: str) -> None:
         """From now on this share of all calls, 0..1, meets with a fault: with one of `only` these

@@ -4,14 +4,15 @@ that whoever asks for their class still finds it."""
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
-from shared.ports import Queue
+from shared.ports import Queue, Together
 from shared.records import Record
 from shared.settings import Settings
-from shared.system import System
+from shared.system import System, one_by_one
 from tests.chaos.faults import chance
 from tests.chaos.faults.chance import Chance
 from tests.chaos.faults.config import Config
@@ -29,7 +30,7 @@ TABLE: Operations = {
 }
 BLOBS: Operations = {
     **dict.fromkeys(("get", "head", "keys"), READ),
-    **dict.fromkeys(("put", "copy", "delete", "writer"), WRITE),
+    **dict.fromkeys(("put", "put_all", "copy", "delete", "writer"), WRITE),
 }
 QUEUE: Operations = {
     **dict.fromkeys(("depth", "position"), READ),
@@ -58,26 +59,62 @@ def faulty(system: System, injector: Injector, journal: Journal) -> System:
         for operation in operations.keys() & set(dir(port)):
             vars(port)[operation] = injector.struck(port, name, operation, operations[operation])
 
-    record(system.table, journal)
+    writes = Writes(journal)
+    record(system.table, writes)
     patch(system.table, "table", TABLE)
     patch(system.inbox, "inbox", BLOBS)
     patch(system.artworks, "artworks", BLOBS)
     patch(system.topic, "topic", TOPIC)
-    return replace(system, queue=once(system.queue, lambda queue: patch(queue, "queue", QUEUE)))
+    queues = once(system.queue, lambda queue: patch(queue, "queue", QUEUE))
+    if system.together is one_by_one:
+        return replace(system, queue=queues)
+    whole = SimpleNamespace(together=partial(writes.together, system.together))
+    patch(whole, "system", {"together": WRITE})
+    return replace(system, queue=queues, together=whole.together)
 
 
-def record(table: Any, journal: Journal) -> None:
+class Writes:
+    """Writes down what has taken effect; what was written together, once all of it has."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._thread = threading.local()
+
+    def note(self, act: str, record: Record) -> None:
+        held = getattr(self._thread, "held", None)
+        if held is None:
+            self._journal.write(act, record)
+        else:
+            held.append((act, record))
+
+    def together(self, together: Together, work: Callable[[], Any]) -> Any:
+        held: list[tuple[str, Record]] = []
+
+        def holding() -> Any:
+            self._thread.held = held  # of the thread that runs it, which may be another
+            try:
+                return work()
+            finally:
+                self._thread.held = None
+
+        answer = together(holding)
+        for act, record in held:
+            self._journal.write(act, record)
+        return answer
+
+
+def record(table: Any, writes: Writes) -> None:
     """Write down each write of this table when it has taken effect."""
     put, delete = table.put, table.delete
 
     def recorded_put(record: Record) -> Record:
         written: Record = put(record)
-        journal.write("put", written)
+        writes.note("put", written)
         return written
 
     def recorded_delete(record: Record) -> None:
         delete(record)
-        journal.write("delete", record)
+        writes.note("delete", record)
 
     vars(table).update(put=recorded_put, delete=recorded_delete)
 

@@ -5,7 +5,7 @@ imported and before a system is made.
 """
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -46,9 +46,9 @@ def no_fencing() -> None:
 
 def no_heartbeat() -> None:
     """A worker gives no sign of life while it works."""
-    from gpu_worker.keeper import Keeper
+    from gpu_worker.keeper import Kept
 
-    patch(Keeper, "_beat", lambda keeper: None)
+    patch(Kept, "_beat", lambda kept: None)
 
 
 def steal() -> None:
@@ -88,8 +88,8 @@ def commit_before_store() -> None:
         def __init__(self, blobs: Any) -> None:
             self.blobs = blobs
 
-        def put(self, *given: Any) -> None:
-            Timer(0.5, self.blobs.put, given).start()
+        def put_all(self, *given: Any) -> None:
+            Timer(0.5, self.blobs.put_all, given).start()
 
     store = work.store
     swap(
@@ -107,11 +107,17 @@ def made_twice() -> None:
         lease.check(job)
         return job.model_copy(update={"artworks": (*job.artworks, made)})
 
-    def batches(attempt: Any) -> Iterator[Sequence[int]]:
-        yield from ([index] for index in range(attempt.job.count))
+    share = Attempt._share
+
+    def share_all(attempt: Any, prepared: Any) -> Any:
+        fresh, attempt.job = attempt.job, attempt.job.model_copy(update={"artworks": ()})
+        try:
+            return share(attempt, prepared)
+        finally:
+            attempt.job = fresh
 
     swap(lifecycle.append, append)
-    patch(Attempt, "_batches", batches)
+    patch(Attempt, "_share", share_all)
 
 
 def ack_first() -> None:
@@ -121,9 +127,9 @@ def ack_first() -> None:
 
     attempt = Worker._attempt
 
-    def delete_first(worker: Any, job: Any, model: Any, queue: Any, letter: Any) -> None:
-        queue.delete(letter)
-        attempt(worker, job, model, queue, letter)
+    def delete_first(worker: Any, job: Any, model: Any, queue: Any, *given: Any) -> None:
+        queue.delete(given[0])
+        attempt(worker, job, model, queue, *given)
 
     patch(Worker, "_attempt", delete_first)
     patch(due, "send", lambda system, job: None)

@@ -23,6 +23,7 @@ from local.watchdog import Watchdog
 from shared.bootstrap import assemble
 from shared.keys import create_key, revoke_key
 from shared.settings import Settings, settings
+from tests.machine import wait_until
 
 READY_THEN_SLEEP = "import os, time; os.write(1, b'ready\\n'); time.sleep(60)"
 LIFELINE = """
@@ -327,10 +328,3 @@ def alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
     except FileNotFoundError:
         return False
-
-
-def wait_until(done: Callable[[], bool], seconds: float = 10) -> None:
-    end = time.monotonic() + seconds
-    while not done():
-        assert time.monotonic() < end, "it did not come to that"
-        time.sleep(0.02)

@@ -21,7 +21,7 @@ from pathlib import Path
 from shared.embedded.database import Database
 
 database = Database(Path(sys.argv[1]))
-with database.write():
+with database.alone():
     print("within", flush=True)
     sys.stdin.readline()
 print("over", flush=True)
@@ -72,7 +72,7 @@ def test_a_stopped_holder_is_found_and_its_end_frees_the_others(
     wait_until(lambda: is_stopped(writer.pid))
     assert looks(Watchdog(tmp_path), STOPPED_LOOKS) == [None] * (STOPPED_LOOKS - 1) + [writer.pid]
     writer.kill()
-    with Database(tmp_path).write() as db:
+    with Database(tmp_path).alone() as db:
         db.execute("SELECT 1")
 
 
@@ -85,7 +85,7 @@ def test_one_that_hangs_is_given_longer(writer: "subprocess.Popen[str]", tmp_pat
 def test_one_that_writes_again_and_again_is_not_stuck(tmp_path: Path) -> None:
     watchdog, database = Watchdog(tmp_path), Database(tmp_path)
     for _ in range(2 * HUNG_LOOKS):
-        with database.write():
+        with database.alone():
             found = holder(tmp_path)
             assert found
             assert found.pid == os.getpid()

@@ -24,7 +24,7 @@ class Waiting:
 def _install(bootstrap):
     from pathlib import Path
 
-    root = str(Path(__file__).resolve().parents[4])
+    root = str(Path(__file__).resolve().parents[2])
     if root not in sys.path:
         sys.path.append(root)
     from tests.chaos.faults.layer import install
