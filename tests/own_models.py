@@ -3,7 +3,7 @@ where a test needs that."""
 
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -48,12 +48,20 @@ class Plain:
     Input: ClassVar = PlainInput
     Params: ClassVar = PlainParams
     weights: ClassVar[Sequence[Path]] = ()
+    torch: ClassVar = False
 
     def load(self, device: str) -> None:
         pass
 
+    def unload(self) -> None:
+        pass
+
     def prepare(self, inputs: Inputs, params: PlainParams) -> Inputs:
         return inputs
+
+    def shape(self, prepared: Inputs, params: BaseModel) -> Hashable:
+        """A batch takes its time from the first of its samples."""
+        return params.model_dump_json()
 
     def generate(self, batch: Sequence[Sample], step: Step) -> list[Picture]:
         params = batch[0].params

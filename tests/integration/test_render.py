@@ -34,6 +34,19 @@ def test_a_photograph_is_painted(tmp_path: Path) -> None:
         assert painted.size == (160, 120)
 
 
+@pytest.mark.parametrize("kind", ["jpeg", "webp"])
+def test_the_painting_comes_in_the_format_that_is_asked_for(tmp_path: Path, kind: str) -> None:
+    out = tmp_path / f"art.{kind}"
+    done = gpu_worker(
+        *("render", "paint", SAMPLE, "--out", out, "--param", "size=64"),
+        *("--param", f"format={kind}", "--param", "quality=70"),
+    )
+    assert done.returncode == 0, done.stderr
+    with Image.open(out) as painted:
+        assert painted.format == kind.upper()
+        painted.load()
+
+
 def test_any_picture_can_be_the_style(tmp_path: Path) -> None:
     out = tmp_path / "art.png"
     style = f"style_image={ROOT / 'functions/studio/static/paint.jpg'}"
@@ -59,6 +72,7 @@ def test_a_users_own_model_makes_several_by_seed(tmp_path: Path) -> None:
         (("nothing",), "there is no model 'nothing'"),
         (("paint",), "this model needs image"),
         (("paint", SAMPLE, "--param", "style=mud"), "style"),
+        (("paint", SAMPLE, "--param", "format=gif"), "format"),
         (("paint", __file__), "picture"),
         (("plain", "--input", "sound=x"), "this model takes"),
     ],

@@ -32,7 +32,12 @@ class PredictedLooks(nn.Module):
         self.shift = nn.Linear(numbers, sum(widths))
 
     def forward(self, style: Tensor) -> list[Affine]:  # (N, numbers)
-        return _layers(self.scale(style), self.shift(style), self.widths)
+        # A row at a time: the rounding of a matrix product depends on how many rows it has.
+        scale, shift = (
+            torch.cat([linear(row) for row in torch.split(style, 1)])
+            for linear in (self.scale, self.shift)
+        )
+        return _layers(scale, shift, self.widths)
 
 
 def _blend(weights: Tensor, rows: Tensor) -> Tensor:  # (N, rows), (rows, C) → (N, C)

@@ -1,15 +1,16 @@
 """The `paint` model. Its networks and where they come from: `networks.py`, `weights/paint.md`."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from gpu_worker.decoding import decode
+from gpu_worker.encoding import encode
 from gpu_worker.model import Encoded, Inputs, Sample, Step
-from gpu_worker.models.paint import weights
+from gpu_worker.models.paint import stroke, weights
 from gpu_worker.models.paint.canvas import Canvas, square
 from gpu_worker.models.paint.params import LARGEST, PaintInput, PaintParams
-from gpu_worker.pictures import Picture, encode_png, thumbnail
+from gpu_worker.pictures import Picture
 from shared.catalogue import Localised, ModelAbout
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class Paint:
         ),
         licence="Apache-2.0",
         example="/studio/paint.jpg",
-        limits={"max_side": LARGEST},
+        limits={"batch": 8, "max_side": LARGEST},
     )
     Input: ClassVar = PaintInput
     Params: ClassVar = PaintParams
@@ -46,25 +47,26 @@ class Paint:
 
         self._painter = Painter(device)
 
+    def unload(self) -> None:
+        del self._painter
+
     def prepare(self, inputs: Inputs, params: PaintParams) -> Canvas:
         """Never enlarges: the strokes of a small photograph would only be blurred ones."""
         photo = _decoded(inputs["image"], params.size)
+        broader = stroke.breadth(params.brush, max(photo.width, photo.height))
         style = inputs.get("style_image")
         if not style:
-            return Canvas(photo)
-        return Canvas(photo, square(_decoded(style, 4 * STYLE_SIDE), STYLE_SIDE))
+            return Canvas(photo, broader)
+        return Canvas(photo, broader, square(_decoded(style, 4 * STYLE_SIDE), STYLE_SIDE))
+
+    def shape(self, prepared: Canvas, params: PaintParams) -> Hashable:
+        return prepared.shape
 
     def generate(self, batch: Sequence[Sample], step: Step) -> Sequence[Picture]:
         return self._painter.paint(batch, step)
 
     def encode(self, artwork: Picture, params: PaintParams) -> Encoded:
-        return Encoded(
-            data=encode_png(artwork),
-            media_type="image/png",
-            thumbnail=thumbnail(artwork),
-            width=artwork.width,
-            height=artwork.height,
-        )
+        return encode(artwork, params.format, params.quality)
 
 
 def _decoded(data: bytes | str, long_side: int) -> Picture:

@@ -8,12 +8,13 @@ from torch import Tensor
 
 from gpu_worker.model import Sample, Step
 from gpu_worker.models.paint import brush, finish, networks, weights
-from gpu_worker.models.paint.canvas import Canvas
+from gpu_worker.models.paint.canvas import Canvas, Shape
 from gpu_worker.models.paint.styles import mixture, wandered
 from gpu_worker.pictures import Picture
 
-PIXELS = {"cpu": 2**20, "cuda": 2**24}
-"""How many pixels go through the network at a time; one picture always does."""
+PIXELS = {"cuda": 2**24, "mps": 2**22}
+"""How many pixels go through the network at a time; one picture always does. On a CPU pictures go
+one by one: together they would hardly be faster, and oneDNN's sums are rounded by their number."""
 
 
 class Painter:
@@ -40,29 +41,27 @@ class Painter:
         return [paintings[index] for index in range(len(samples))]
 
     def _groups(self, samples: Sequence[Sample]) -> Iterator[list[int]]:
-        """Indices of samples that go through the same network at the same size."""
-        alike: dict[tuple[tuple[int, int], float, bool], list[int]] = {}
+        """Indices of samples that go through a network together."""
+        alike: dict[Shape, list[int]] = {}
         for index, sample in enumerate(samples):
-            canvas: Canvas = sample.prepared
-            broader = _breadth(sample)
-            key = (canvas.shape(brush.margin(broader)), broader, canvas.style is None)
-            alike.setdefault(key, []).append(index)
-        for ((height, width), *_), indices in alike.items():
-            room = max(1, PIXELS.get(self.device, 2**22) // (height * width))
+            alike.setdefault(sample.prepared.shape, []).append(index)
+        for shape, indices in alike.items():
+            room = max(1, PIXELS.get(self.device, 0) // (shape.height * shape.width))
             for start in range(0, len(indices), room):
                 yield indices[start : start + room]
 
     def _together(self, samples: Sequence[Sample], step: Step) -> Iterator[Picture]:
-        broader = _breadth(samples[0])
-        margin = brush.margin(broader)
-        photos = self._pixels([sample.prepared.framed(margin) for sample in samples])
-        if samples[0].prepared.style is None:
-            paintings = brush.paint(self.named, photos, self._mixtures(samples), broader, step)
-        else:
-            paintings = brush.paint(self.any, photos, self._styles(samples), broader, step)
+        shape: Shape = samples[0].prepared.shape
+        photos = self._pixels([sample.prepared.framed() for sample in samples])
+        network, styles = (
+            (self.named, self._mixtures(samples))
+            if shape.named
+            else (self.any, self._styles(samples))
+        )
+        paintings = brush.paint(network, photos, styles, shape.broader, step)
         for index, sample in enumerate(samples):
             one = slice(index, index + 1)
-            yield self._finished(sample, photos[one], paintings[one], margin)
+            yield self._finished(sample, photos[one], paintings[one])
 
     def _mixtures(self, samples: Sequence[Sample]) -> Tensor:  # (N, 26)
         rows = [
@@ -78,8 +77,9 @@ class Painter:
         numbers = {key: self.any.predictor(self._pixels([known[key]])) for key in known}
         return torch.cat([numbers[id(picture)] for picture in pictures])
 
-    def _finished(self, sample: Sample, photo: Tensor, painting: Tensor, margin: int) -> Picture:
+    def _finished(self, sample: Sample, photo: Tensor, painting: Tensor) -> Picture:
         canvas: Canvas = sample.prepared
+        margin = canvas.margin
         rows = slice(margin, margin + canvas.photo.height)
         columns = slice(margin, margin + canvas.photo.width)
         photo, painting = photo[..., rows, columns], painting[..., rows, columns]
@@ -92,11 +92,6 @@ class Painter:
         """(H, W, 3) uint8 each → (N, 3, H, W) in 0..1, channels last."""
         stacked = torch.from_numpy(np.stack(pictures)).to(self.device)
         return stacked.permute(0, 3, 1, 2).float().div_(255)
-
-
-def _breadth(sample: Sample) -> float:
-    photo: Picture = sample.prepared.photo
-    return brush.breadth(sample.params.brush, max(photo.width, photo.height))
 
 
 def _part(step: Step, done: float, share: float) -> Callable[[float], None]:

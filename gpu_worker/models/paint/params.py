@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 from pydantic.json_schema import SkipJsonSchema
 
+from gpu_worker.encoding import USUAL_QUALITY, Format, FormatChoice, Quality
 from gpu_worker.models.paint.styles import COLORS, TITLE, Style
 from shared.contract import ImageSource
 
@@ -39,7 +40,7 @@ class PaintInput(BaseModel):
 
 
 class PaintParams(BaseModel):
-    """How to paint it."""
+    """How to paint it, and what the painting is kept as."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -118,6 +119,8 @@ class PaintParams(BaseModel):
             "使用风格图片时无效。",
         },
     )
+    format: FormatChoice = Format.PNG
+    quality: Quality = USUAL_QUALITY
 
     def shares(self) -> dict[Style, float]:
         """The styles asked for, each with its share."""

@@ -11,7 +11,7 @@ from gpu_worker.models.paint.convolution import ReflectConv, UpConv
 from gpu_worker.models.paint.norm import Affine, Moments, restyle_
 
 WHOLE = 2**25
-"""Up to that many values the first layer is computed in one piece (128 MiB)."""
+"""Up to that many values a picture the first layer is computed in one piece (128 MiB)."""
 BAND = 2**22
 """How many values a band of it has otherwise."""
 
@@ -100,8 +100,9 @@ class Contract(nn.Module):
         return functional.conv2d(x, self.second.weight, self.second.bias, stride=2)
 
     def _bands(self, photo: Tensor) -> list[tuple[int, int]]:
-        number, _, height, width = photo.shape
-        row = number * width * self.first.weight.shape[0]
+        """Whatever else is in the batch: the bands decide how sums are rounded."""
+        _, _, height, width = photo.shape
+        row = width * self.first.weight.shape[0]
         rows = height if row * height <= WHOLE else max(4, BAND // row // 4 * 4)
         return [(start, min(start + rows, height)) for start in range(0, height, rows)]
 

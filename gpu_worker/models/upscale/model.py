@@ -1,6 +1,6 @@
 """The `upscale` model. Where its weights come from: `gpu_worker/weights/upscale.md`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -9,10 +9,11 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from gpu_worker.decoding import decode
+from gpu_worker.encoding import USUAL_QUALITY, Format, FormatChoice, Quality, check_size, encode
 from gpu_worker.model import Encoded, Inputs, Sample, Step
 from gpu_worker.models.upscale.clear import filled
 from gpu_worker.models.upscale.tile import Tile, tiles
-from gpu_worker.pictures import Picture, encode_png, thumbnail
+from gpu_worker.pictures import Picture
 from shared.catalogue import Localised, ModelAbout
 from shared.contract import ImageSource
 from shared.errors import InputError
@@ -46,7 +47,7 @@ class Input(BaseModel):
 
 
 class Params(BaseModel):
-    """How large, and how much of it is redrawn."""
+    """How large, how much of it is redrawn, and what it is kept as."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -70,15 +71,19 @@ class Params(BaseModel):
             "x-description-zh": "重绘的程度：绘画用 1，照片约 0.5 可保留纹理。",
         },
     )
+    format: FormatChoice = Format.PNG
+    quality: Quality = USUAL_QUALITY
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Prepared:
     """A decoded picture whose clear parts have the colours of their surroundings."""
 
     picture: Picture
     scale: int
     strength: float
+    large: Picture | None = None
+    """What was made of it."""
 
     @property
     def tiles(self) -> list[Tile]:
@@ -117,18 +122,29 @@ class Upscale:
 
         self.engine = Engine(WEIGHTS, device)
 
+    def unload(self) -> None:
+        """Forget the network."""
+        self.engine = None
+
     def prepare(self, inputs: Inputs, params: Any) -> Prepared:
         """Decode, and refuse what would grow beyond the limit."""
         data = inputs["image"]
         if isinstance(data, str):
             raise TypeError("the image is to be given as bytes")
         picture = filled(_decoded(data, params.scale))
+        check_size(params.format, picture.width * params.scale, picture.height * params.scale)
         return Prepared(picture, params.scale, params.strength)
 
+    def shape(self, prepared: Prepared, params: Any) -> Hashable:
+        """Of no account: a tile by itself keeps a device busy, so there are no batches."""
+        return prepared.picture.height, prepared.picture.width, prepared.scale
+
     def generate(self, batch: Sequence[Sample], step: Step) -> list[Picture]:
-        """The large pictures. Artworks of one job are alike: nothing here is drawn by chance."""
-        works = {id(sample.prepared): sample.prepared for sample in batch}
-        total = sum(len(work.tiles) for work in works.values())
+        """The large pictures. Artworks of one job are alike, nothing here is drawn by chance: they
+        are made once."""
+        works: list[Prepared] = [sample.prepared for sample in batch]
+        new = {id(work): work for work in works if work.large is None}
+        total = sum(len(work.tiles) for work in new.values())
         done = 0
 
         def tile_done() -> None:
@@ -136,18 +152,13 @@ class Upscale:
             done += 1
             step(done / total)
 
-        made = {key: self._enlarge(work, tile_done) for key, work in works.items()}
-        return [made[id(sample.prepared)] for sample in batch]
+        for work in new.values():
+            work.large = self._enlarge(work, tile_done)
+        return [work.large for work in works if work.large]
 
     def encode(self, artwork: Picture, params: Any) -> Encoded:
-        """A PNG."""
-        return Encoded(
-            data=encode_png(artwork),
-            media_type="image/png",
-            thumbnail=thumbnail(artwork),
-            width=artwork.width,
-            height=artwork.height,
-        )
+        """A picture in the format that was asked for."""
+        return encode(artwork, params.format, params.quality)
 
     def _enlarge(self, work: Prepared, tile_done: Callable[[], None]) -> Picture:
         """Tile by tile, into the result: beside that, memory holds a single tile."""

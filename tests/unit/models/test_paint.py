@@ -3,6 +3,7 @@
 import io
 import subprocess
 import sys
+import weakref
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -234,18 +235,79 @@ def test_variation_is_drawn_from_the_seed(paint: Paint, photo: np.ndarray) -> No
 # Batches
 
 
-def test_the_company_in_a_batch_changes_nothing(paint: Paint, photo: np.ndarray) -> None:
-    batch = [
+def company(paint: Paint, photo: np.ndarray) -> list[Sample]:
+    """Samples of three shapes, no two alike."""
+    height, width, _ = photo.shape
+    large = np.asarray(Image.fromarray(photo).resize((2 * width, 2 * height)))
+    return [
         sample(paint, photo),
         sample(paint, photo[::-1], style="starry-night"),
         sample(paint, photo, photo[::-1]),
-        sample(paint, photo[:60], style="paper-cutout", strength=0.5),
-        sample(paint, photo, photo[:, ::-1]),
+        sample(paint, large, brush=4, style="ink-wash"),
+        sample(paint, photo[:, ::-1], style="paper-cutout", strength=0.5),
+        sample(paint, photo, photo[:, ::-1], keep_colors=True),
+        sample(paint, photo, variation=0.7, seed=8),
+        sample(paint, large[::-1], brush=4, blend={"ink-wash": 1, "fauve-oils": 2}),
+        sample(paint, photo[::-1], photo, strength=0.2),
     ]
-    together = generate(paint, batch)
-    for one, picture in zip(batch, together, strict=True):
-        alone = generate(paint, [one])[0].rgb.astype(int)
-        assert np.abs(picture.rgb - alone).max() <= 1  # of 255: the rounding of sums
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_the_company_in_a_batch_changes_nothing(
+    paint: Paint, photo: np.ndarray, threads: int
+) -> None:
+    """To the bit, on the CPU: with those of the same shape, of other shapes, or alone."""
+    torch.set_num_threads(threads)
+    samples = company(paint, photo[::2, ::2])
+    alone = [generate(paint, [one])[0].rgb for one in samples]
+    for batch in (samples, samples[:5]):
+        for one, picture in zip(batch, generate(paint, batch), strict=True):
+            assert (picture.rgb == alone[samples.index(one)]).all()
+    torch.set_num_threads(1)
+
+
+def test_where_a_batch_goes_through_the_network_together_only_roundings_change(
+    paint: Paint, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a GPU; also where a picture is so large that it is painted in bands."""
+    from gpu_worker.models.paint import painter, transformer
+
+    samples = company(paint, photo)
+    alone = [generate(paint, [one])[0].rgb.astype(int) for one in samples]
+    monkeypatch.setitem(painter.PIXELS, "cpu", 2**20)
+    for whole in (transformer.WHOLE, 0):
+        monkeypatch.setattr(transformer, "WHOLE", whole)
+        for picture, before in zip(generate(paint, samples), alone, strict=True):
+            assert np.abs(picture.rgb - before).max() <= 1  # of 255
+
+
+def test_a_batch_takes_the_steps_of_one(
+    paint: Paint, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from gpu_worker.models.paint import painter
+
+    monkeypatch.setitem(painter.PIXELS, "cpu", 2**20)
+    samples = company(paint, photo)
+    shapes = [paint.shape(one.prepared, one.params) for one in samples]
+    alike = [one for one, shape in zip(samples, shapes, strict=True) if shape == shapes[0]]
+    lonely: list[float] = []
+    together: list[float] = []
+    paint.generate(alike[:1], lonely.append)
+    paint.generate(alike, together.append)
+    assert (len(set(shapes)), len(alike)) == (3, 4)
+    assert together == lonely
+
+
+def test_unloaded_it_can_be_loaded_again(photo: np.ndarray) -> None:
+    paint = Paint()
+    paint.load("cpu")
+    one = sample(paint, photo[:32, :32])
+    before = generate(paint, [one])[0].rgb
+    network = weakref.ref(paint._painter.named)
+    paint.unload()
+    assert network() is None, "its memory is free"
+    paint.load("cpu")
+    assert (generate(paint, [one])[0].rgb == before).all()
 
 
 def test_reports_progress_and_can_be_interrupted(paint: Paint, photo: np.ndarray) -> None:
@@ -284,6 +346,14 @@ def test_encodes_a_png_and_a_thumbnail(paint: Paint, photo: np.ndarray) -> None:
     assert Image.open(io.BytesIO(encoded.thumbnail)).format == "WEBP"
 
 
+@pytest.mark.parametrize("kind", ["png", "jpeg", "webp"])
+def test_encodes_what_was_asked_for(paint: Paint, photo: np.ndarray, kind: str) -> None:
+    params = Paint.Params(format=kind, quality=50)
+    encoded = paint.encode(generate(paint, [sample(paint, photo)])[0], params)
+    assert encoded.media_type == f"image/{kind}"
+    assert Image.open(io.BytesIO(encoded.data)).format == kind.upper()
+
+
 def test_what_is_no_picture_is_refused(paint: Paint, photo: np.ndarray) -> None:
     with pytest.raises(InputError):
         paint.prepare({"image": b"no picture"}, Paint.Params())
@@ -302,6 +372,8 @@ def test_what_is_no_picture_is_refused(paint: Paint, photo: np.ndarray) -> None:
         {"blend": {"ink-wash": 0}},
         {"strength": 1.1},
         {"size": 4096},
+        {"format": "gif"},
+        {"quality": 0},
         {"colour": "red"},
     ],
 )

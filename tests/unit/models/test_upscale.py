@@ -3,7 +3,9 @@
 import io
 import subprocess
 import sys
+import weakref
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -204,7 +206,8 @@ def test_a_picture_depends_on_nothing_but_itself(upscale: Upscale) -> None:
     ]
     together = upscale.generate(samples, lambda _: None)
     for one, picture in zip(samples, together, strict=True):
-        (alone,) = upscale.generate([one], lambda _: None)
+        again = replace(one.prepared, large=None)
+        (alone,) = upscale.generate([replace(one, prepared=again)], lambda _: None)
         assert np.array_equal(alone.rgb, picture.rgb)
 
 
@@ -213,6 +216,8 @@ def test_artworks_of_one_job_are_made_once(upscale: Upscale) -> None:
     pictures = upscale.generate([one, one, one], shares.append)
     assert shares == [1.0]
     assert pictures[0] is pictures[2]
+    assert upscale.generate([one], shares.append)[0] is pictures[0]
+    assert shares == [1.0], "nor in a batch of their own"
 
 
 def test_it_reports_every_tile(upscale: Upscale, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -239,7 +244,7 @@ def test_what_would_grow_too_large_is_refused(scale: int) -> None:
     with pytest.raises(InputError, match=f"{scale} times as large") as caught:
         Upscale().prepare({"image": refused}, Params.model_validate({"scale": scale}))
     assert caught.value.code == "image_too_large"
-    assert Upscale.about.limits == {"output_pixels": 64_000_000}
+    assert Upscale.about.limits["output_pixels"] == 64_000_000
 
 
 @pytest.mark.parametrize(("data", "code"), [(b"", "image_empty"), (b"words", "image_unreadable")])
@@ -256,6 +261,33 @@ def test_encode_gives_a_png_and_a_thumbnail(upscale: Upscale) -> None:
     assert (encoded.width, encoded.height) == (256, 256)
     assert np.array_equal(decode(encoded.data).rgb, picture.rgb)
     assert decode(encoded.thumbnail).alpha is not None
+
+
+def test_encodes_what_was_asked_for(upscale: Upscale) -> None:
+    params = Params.model_validate({"format": "jpeg"})
+    encoded = upscale.encode(Picture(drawn()), params)
+    assert encoded.media_type == "image/jpeg"
+    with Image.open(io.BytesIO(encoded.data)) as kept:
+        assert (kept.format, kept.size) == ("JPEG", (70, 50))
+
+
+def test_what_its_format_cannot_hold_is_refused_at_once() -> None:
+    wide = {"image": png(np.zeros((8, 4200), np.uint8))}
+    Upscale().prepare(wide, Params.model_validate({"scale": 4}))
+    with pytest.raises(InputError, match="webp") as caught:
+        Upscale().prepare(wide, Params.model_validate({"scale": 4, "format": "webp"}))
+    assert caught.value.code == "image_too_large"
+
+
+def test_unloaded_it_can_be_loaded_again() -> None:
+    upscale = Upscale()
+    upscale.load("cpu")
+    before = made(upscale, drawn(24, 24))
+    network = weakref.ref(upscale.engine)
+    upscale.unload()
+    assert network() is None, "its memory is free"
+    upscale.load("cpu")
+    assert np.array_equal(made(upscale, drawn(24, 24)).rgb, before.rgb)
 
 
 @pytest.mark.parametrize(
