@@ -1,12 +1,17 @@
 """`python -m gpu_worker run | render | models`"""
 
 import argparse
+import os
 import sys
+from typing import NoReturn
 
 from pydantic_core import to_json
 
 from gpu_worker.registry import Registry
 from shared.settings import settings
+
+SWITCH_SECONDS = 0.001
+"""After so long a thread lets another run: the device's is not to wait for those that encode."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -38,7 +43,7 @@ def add_render_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--count", type=int, default=1)
 
 
-def run() -> int:
+def run() -> NoReturn:
     """Work until drained."""
     from gpu_worker.decoding import apart
     from gpu_worker.decoding.pool import Pool
@@ -47,13 +52,16 @@ def run() -> int:
     from shared import lifeline
     from shared.bootstrap import connect
 
+    sys.setswitchinterval(SWITCH_SECONDS)
     drain = Drain(settings().drain)
     drain.listen()
     lifeline.hold(drain.now)
     with apart(Pool()):
-        registry = Registry(settings().models, settings().device, settings().threads)
+        chosen = settings()
+        registry = Registry(chosen.models, chosen.device, chosen.threads, chosen.model_memory)
         Worker(connect(), registry, drain).run()
-    return 0
+    sys.stdout.flush()
+    os._exit(0)  # a model that was left behind may still run in its thread
 
 
 def show_models(as_json: bool) -> int:

@@ -3,23 +3,6 @@
 import time
 from math import inf
 
-FRESH = 0.5
-"""The weight of the newest batch in a model's usual time."""
-
-
-class Usual:
-    """The seconds that a batch of each model has taken in this worker, the newest weighing most."""
-
-    def __init__(self) -> None:
-        self._seconds: dict[str, float] = {}
-
-    def of(self, model: str) -> float | None:
-        return self._seconds.get(model)
-
-    def note(self, model: str, seconds: float) -> None:
-        before = self._seconds.get(model, seconds)
-        self._seconds[model] = before + FRESH * (seconds - before)
-
 
 class Estimate:
     """Of one batch: from what is usual, and from its progress once it shows any."""
@@ -37,6 +20,11 @@ class Estimate:
         self._share = min(max(self._share, share), 1.0)
 
     @property
+    def runs(self) -> bool:
+        """The device has it now."""
+        return self._begun is not None
+
+    @property
     def elapsed(self) -> float:
         return 0.0 if self._begun is None else time.monotonic() - self._begun
 
@@ -47,3 +35,9 @@ class Estimate:
         if self._share > 0:
             return self.elapsed * (1 - self._share) / self._share
         return max(0.0, (self._usual or 0.0) - self.elapsed)
+
+    def expected(self) -> float:
+        """Seconds. Where nothing is known: as much again as it has taken."""
+        if self._usual is None and not self._share:
+            return self.elapsed
+        return self.left()

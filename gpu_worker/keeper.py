@@ -1,12 +1,17 @@
-"""What keeps a hold: the thread that beats, listens, and acts for a model that does not answer."""
+"""What keeps the worker's holds: the thread that beats, listens, and acts for a model that does not
+answer."""
 
 import os
 import time
-from threading import Event, Lock
-from types import TracebackType
-from typing import NoReturn, Self
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import wait
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from threading import Event, Lock, Thread
+from typing import NoReturn
 
-from gpu_worker.daemon import Daemon
+from gpu_worker.crew import Crew
 from gpu_worker.drain import Drain
 from gpu_worker.hold import Hold, Stop
 from gpu_worker.pulse import Pulse
@@ -21,136 +26,224 @@ from shared.system import System
 
 logger = Logger(service="worker")
 
-LOOK_LEAST, LOOK_MOST = 0.1, 0.5
-"""Seconds between two looks at the job: a cancel is seen within the latter."""
+NAME = "keeper"
+TICK_SECONDS = 0.1
+LOOK_SECONDS = 0.4
+"""Between two looks at a job that the device works on: so soon a cancel is seen."""
+IDLE_LOOK_SECONDS = 1.5
+"""At one that waits, or is stored: nothing is wasted on it meanwhile."""
 BEATS_MISSED = 3
 """A message is extended for so many heartbeats: others begin to watch when that many are missed."""
 GRACE_SECONDS = 2.0
-"""A model that is to stop may go on for so long without a step."""
+"""What could not be handed back by its own attempt is, so long after the time was up."""
+LEAVING_SECONDS = 10.0
+"""For giving everything back where the process is to end."""
 
 DRAINED, STALLED = 0, 70
-"""How the process ends where its model has to be left behind."""
+"""How the process ends where a model has to be left behind."""
 
 
-class Keeper:
-    """Keeps a job's message invisible and its pulse beating while its attempt runs.
+@dataclass(eq=False)
+class Spell:
+    """A stretch of time in which a model has the word."""
 
-    Once the work is to stop there are no more beats. A model that makes no step for too long, or
-    does not come to its next one while the worker drains, cannot be stopped: its job is given back,
-    and the process ends.
-    """
+    holds: Sequence[Hold]
+    silence: float = 0.0
+    """Seconds since its last step, in ticks of the keeper."""
 
-    def __init__(
-        self, system: System, hold: Hold, queue: Queue, letter: Letter, drain: Drain
-    ) -> None:
-        self.system, self.hold = system, hold
-        self._queue, self._letter, self._drain = queue, letter, drain
+
+class Kept:
+    """One hold, its message and its pulse."""
+
+    def __init__(self, system: System, hold: Hold, queue: Queue, letter: Letter) -> None:
+        self.hold = hold
+        self.lock = Lock()
+        """Held while something is done for it, so that nothing is any more once it is over."""
+        self.over = False
+        self._tended = False
+        """Just now, in another thread."""
+        self._system, self._queue, self._letter = system, queue, letter
         self._pulse = Pulse(system.table, hold.job.id, hold.lease)
-        self._over = Event()
-        self._lock = Lock()
-        """Held while it acts, so that nothing is done any more when the block has ended."""
-        self._beaten = self._minded = time.monotonic()
+        self._beaten = self._looked = time.monotonic()
 
-    def within(self, thread: Daemon) -> Self:
-        """Begin, in that thread."""
-        thread.submit(self._listen)
-        return self
+    def is_due(self, now: float) -> bool:
+        """It is time for a look, or a beat. Once the work is to stop there are no more."""
+        if self._tended or self.hold.stop is not None:
+            return False
+        look = LOOK_SECONDS if self.hold.on_device else IDLE_LOOK_SECONDS
+        return now - self._looked >= look or self._must_beat(now)
 
-    def __enter__(self) -> Self:
-        return self
+    def tend(self, crew: Crew) -> None:
+        """Look, and beat, in a thread of the crew: a service that is slow to answer for one job
+        makes no other late."""
+        self._tended = True
+        crew.submit(self._tend_now)
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        with self._lock:
-            self._over.set()
-
-    def _listen(self) -> None:
-        least = min(LOOK_LEAST, self.system.settings.heartbeat / 2)
-        while not self._over.wait(least):
-            try:
-                self.system.table.watch(self.hold.job.id, self._until_beat())
-                with self._lock:
-                    self._tend()
-            except Exception:  # a service that fails now may answer at the next beat
-                logger.exception("a heartbeat failed", extra={"job_id": self.hold.job.id})
-                self._over.wait(self.system.settings.heartbeat)
-            with self._lock:
-                self._mind()
-
-    def _until_beat(self) -> float:
-        left = self._beaten + self.system.settings.heartbeat - time.monotonic()
-        return max(0.0, min(left, LOOK_MOST - LOOK_LEAST))
-
-    def _tend(self) -> None:
-        if self._over.is_set() or self.hold.stop:
-            return
+    def _tend_now(self) -> None:
+        """A service that fails now may answer at the next beat."""
         try:
-            self.hold.look()
-            if time.monotonic() - self._beaten >= self.system.settings.heartbeat:
-                self._beat()
+            with self.lock:
+                if not self.over:
+                    self._tend()
         except StaleAttempt:
             self.hold.end(Stop.LOST)
+        except Exception:
+            logger.exception("a heartbeat failed", extra={"job_id": self.hold.job.id})
+            self._looked = time.monotonic() + self._system.settings.heartbeat
+        finally:
+            self._tended = False
+
+    def give_back(self, transition: Transition, wait: float) -> None:
+        """End the attempt from here: its own thread does not answer, or has no time left."""
+        with self.lock:
+            if self.over:
+                return
+            self.over = True
+            try:
+                lifecycle.apply(self._system.table, self.hold.job, transition)
+                self._queue.extend(self._letter, wait)
+            except StaleAttempt:
+                logger.info("the job was lost meanwhile", extra={"job_id": self.hold.job.id})
+            except Exception:  # whoever watches the job finds it
+                logger.exception("a job could not be given back")
+
+    def _tend(self) -> None:
+        now = self._looked = time.monotonic()
+        self.hold.look()
+        if self._must_beat(now):
+            self._beat()
+
+    def _must_beat(self, now: float) -> bool:
+        return now - self._beaten >= self._system.settings.heartbeat
 
     def _beat(self) -> None:
         self._beaten = time.monotonic()
         self._pulse.beat(self.hold.progress, self.hold.stage)
-        chosen = self.system.settings
+        chosen = self._system.settings
         self._queue.extend(self._letter, min(chosen.visibility, BEATS_MISSED * chosen.heartbeat))
 
-    def _mind(self) -> None:
-        """Count the model's silence, in ticks that this thread was awake for: a process that was
+
+class Keeper:
+    """Keeps the messages of all holds invisible and their pulses beating.
+
+    A model that makes no step for too long cannot be stopped, nor can what is not done when the
+    drain's time is up: what the worker holds is given back, and the process ends.
+    """
+
+    def __init__(self, system: System, drain: Drain) -> None:
+        self.system = system
+        self.on_tick: Callable[[], None] = lambda: None
+        self._drain = drain
+        self._crew = Crew(NAME)
+        self._kept: set[Kept] = set()
+        self._spells: set[Spell] = set()
+        self._some = Event()
+        self._lock = Lock()
+        self._minded = time.monotonic()
+        Thread(target=self._run, name=NAME, daemon=True).start()
+
+    @contextmanager
+    def keeping(self, hold: Hold, queue: Queue, letter: Letter) -> Iterator[None]:
+        """Keep it for the length of the block."""
+        kept = Kept(self.system, hold, queue, letter)
+        with self._lock:
+            self._kept.add(kept)
+            self._some.set()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._kept.discard(kept)
+            with kept.lock:
+                kept.over = True
+
+    @contextmanager
+    def spell(self, holds: Sequence[Hold], stage: str) -> Iterator[Spell]:
+        """A model has the word in this block, and works for these holds."""
+        spell = Spell(holds)
+        for hold in holds:
+            hold.stage = stage
+        with self._lock:
+            self._spells.add(spell)
+        try:
+            yield spell
+        finally:
+            with self._lock:
+                self._spells.discard(spell)
+
+    def _run(self) -> None:
+        tick = min(TICK_SECONDS, self.system.settings.heartbeat / 2)
+        while True:
+            self._wait(tick)
+            with self._lock:
+                kept, spells = list(self._kept), list(self._spells)
+            self._tend(kept)
+            self._judge(kept)
+            self._mind(kept, spells)
+
+    def _wait(self, tick: float) -> None:
+        """A tick, or as long as there is nothing to keep."""
+        with self._lock:
+            if not self._kept:
+                self._some.clear()
+        if not self._some.is_set():
+            self._some.wait()
+            self._minded = time.monotonic()
+        time.sleep(tick)
+
+    def _tend(self, kept: Sequence[Kept]) -> None:
+        now = time.monotonic()
+        for one in kept:
+            if one.is_due(now):
+                one.tend(self._crew)
+
+    def _judge(self, kept: Sequence[Kept]) -> None:
+        for one in kept:
+            if not one.hold.storing:
+                one.hold.judge()
+        self.on_tick()
+
+    def _mind(self, kept: Sequence[Kept], spells: Sequence[Spell]) -> None:
+        """Count the models' silence, in ticks that this thread was awake for: a process that was
         stopped for an hour has not been silent for one."""
         now = time.monotonic()
-        self.hold.silence += min(now - self._minded, 2 * LOOK_MOST)
+        passed = min(now - self._minded, 2 * LOOK_SECONDS)
         self._minded = now
-        if self._over.is_set():
-            return
-        if self.hold.at_work:
-            self.hold.judge()
-            if self.hold.silence > self.system.settings.stall:
-                self._leave_stalled()
-        if self._is_late():
-            self._leave_drained()
-
-    def _is_late(self) -> bool:
-        """The worker is to end, and the model makes no step that would tell it so."""
+        for spell in spells:
+            spell.silence += passed
+            if spell.silence > self.system.settings.stall:
+                self._leave_stalled(kept, spell)
         if self._drain.left < -GRACE_SECONDS:
-            return True
-        given_up = self.hold.stop is Stop.DRAIN and self.hold.at_work
-        return given_up and self.hold.silence > GRACE_SECONDS
+            self._leave(kept, DRAINED)
 
-    def _leave_drained(self) -> NoReturn:
-        lease, now = self.hold.lease, self.system.now()
-        self._leave(lambda job: lifecycle.hand_back(job, lease, now), 0.0, DRAINED)
+    def _leave_stalled(self, kept: Sequence[Kept], spell: Spell) -> NoReturn:
+        chosen, now = self.system.settings, self.system.now()
 
-    def _leave_stalled(self) -> NoReturn:
-        lease, now, chosen = self.hold.lease, self.system.now(), self.system.settings
-        wait = before_retry(self.hold.job)
-        error = JobError(
-            code="model_stalled",
-            message=f"{self.hold.job.model} made no step for {chosen.stall:g} s",
-            retryable=False,
-        )
-        self._leave(
-            lambda job: lifecycle.retry(job, lease, error, wait, now, chosen.max_tries),
-            wait,
-            STALLED,
-        )
+        def retry(hold: Hold, wait: float) -> Transition:
+            error = JobError(
+                code="model_stalled",
+                message=f"{hold.job.model} made no step for {chosen.stall:g} s",
+                retryable=False,
+            )
+            return lambda job: lifecycle.retry(job, hold.lease, error, wait, now, chosen.max_tries)
 
-    def _leave(self, transition: Transition, wait: float, status: int) -> NoReturn:
-        """End the attempt from here, and the process with it. The model still runs, and what it
-        makes is fenced off."""
-        logger.error("a model is left behind", extra={"job_id": self.hold.job.id})
+        for one in kept:
+            if one.hold in spell.holds:
+                wait = before_retry(one.hold.job)
+                one.give_back(retry(one.hold, wait), wait)
+        self._leave(kept, STALLED)
+
+    def _leave(self, kept: Sequence[Kept], status: int) -> NoReturn:
+        """Give everything back, and end the process. A model still runs, and what it makes is
+        fenced off."""
+        logger.error("a model is left behind", extra={"jobs": [one.hold.job.id for one in kept]})
+        now = self.system.now()
+
+        def hand_back(one: Kept) -> None:
+            lease = one.hold.lease
+            one.give_back(lambda job: lifecycle.hand_back(job, lease, now), 0.0)
+
         try:
-            lifecycle.apply(self.system.table, self.hold.job, transition)
-            self._queue.extend(self._letter, wait)
-        except StaleAttempt:
-            logger.info("the job was lost meanwhile", extra={"job_id": self.hold.job.id})
-        except Exception:  # whoever watches the job finds it
-            logger.exception("the job could not be given back", extra={"job_id": self.hold.job.id})
+            wait([self._crew.submit(partial(hand_back, one)) for one in kept], LEAVING_SECONDS)
         finally:
             os._exit(status)

@@ -4,7 +4,7 @@ A user's own model is a Python module with a `MODELS` list of such classes, name
 `ATELIER_MODELS`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
@@ -50,7 +50,8 @@ class Encoded:
 
 
 class Model(Protocol):
-    """`load` once, then `prepare` → `generate` → `encode` for each job."""
+    """`load` once, then `prepare` → `generate` → `encode` for each job. `load`, `generate` and
+    `unload` are called in one thread, the rest in several at the same time."""
 
     about: ClassVar[ModelAbout]
     Input: ClassVar[type[BaseModel]]
@@ -62,11 +63,17 @@ class Model(Protocol):
     def load(self, device: str) -> None:
         """Read the weights onto the device (`cpu`, `cuda`, `mps`). Torch is imported here."""
 
+    def unload(self) -> None:
+        """Give the device's memory back. `load` may come again."""
+
     def prepare(self, inputs: Inputs, params: Any) -> Any:
         """Decode, off the device. Raises `InputError` for what cannot be used."""
 
+    def shape(self, prepared: Any, params: Any) -> Hashable:
+        """Samples of equal shape may share a batch, also those of different jobs."""
+
     def generate(self, batch: Sequence[Sample], step: Step) -> Sequence[Any]:
-        """One raw artwork for each sample, in order."""
+        """One raw artwork for each sample, in order. None depends on what else is in the batch."""
 
     def encode(self, artwork: Any, params: Any) -> Encoded:
         """Bytes from a raw artwork."""

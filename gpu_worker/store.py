@@ -2,12 +2,15 @@
 
 import platform
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 from hashlib import sha256
 
 from gpu_worker.model import Encoded, Model
 from gpu_worker.prepare import Prepared
 from gpu_worker.registry import Registry
 from shared.contract import Manifest
+from shared.ports import Blob
 from shared.records import JobRecord, Made
 from shared.seeds import artwork_seed
 from shared.system import System
@@ -15,25 +18,39 @@ from shared.system import System
 PIXEL_LIBRARIES: tuple[str, ...] = ("torch", "numpy", "PIL")
 
 
-def store(system: System, job: JobRecord, encoded: Encoded, index: int, manifest: Manifest) -> Made:
-    """Write the three blobs, and say what is to be committed. Repeatable: keys hold the digest."""
-    made = Made(
-        index=index,
-        media_type=encoded.media_type,
-        sha256=manifest.sha256,
-        bytes=len(encoded.data),
-        width=encoded.width,
-        height=encoded.height,
-        duration=encoded.duration,
-        attempt=job.attempt,
-    )
-    place = (job.tenant, job.id)
-    system.artworks.put(made.key(*place), encoded.data, encoded.media_type)
-    system.artworks.put(made.thumbnail_key(*place), encoded.thumbnail, "image/webp")
-    system.artworks.put(
-        made.manifest_key(*place), manifest.model_dump_json().encode(), "application/json"
-    )
-    return made
+@dataclass(frozen=True)
+class Artwork:
+    """What is to be stored of one artwork."""
+
+    encoded: Encoded
+    manifest: Manifest
+
+    def made(self, job: JobRecord) -> Made:
+        """What is to be committed."""
+        return Made(
+            index=self.manifest.index,
+            media_type=self.encoded.media_type,
+            sha256=self.manifest.sha256,
+            bytes=len(self.encoded.data),
+            width=self.encoded.width,
+            height=self.encoded.height,
+            duration=self.encoded.duration,
+            attempt=job.attempt,
+        )
+
+    def blobs(self, job: JobRecord) -> list[Blob]:
+        """The artwork, its thumbnail and its manifest."""
+        artwork, thumbnail, manifest = self.made(job).keys(job.tenant, job.id)
+        return [
+            Blob(artwork, self.encoded.data, self.encoded.media_type),
+            Blob(thumbnail, self.encoded.thumbnail, "image/webp"),
+            Blob(manifest, self.manifest.model_dump_json().encode(), "application/json"),
+        ]
+
+
+def store(system: System, job: JobRecord, artworks: Sequence[Artwork]) -> None:
+    """Write the blobs. Repeatable: keys hold the digest."""
+    system.artworks.put_all([blob for artwork in artworks for blob in artwork.blobs(job)])
 
 
 def provenance(

@@ -5,6 +5,7 @@ Only our own monotonic clock is trusted, never the comparison of two wall clocks
 
 import time
 from dataclasses import dataclass, field
+from threading import Lock
 
 from shared.ports import Letter, Queue
 from shared.records import JobRecord, PulseRecord
@@ -31,28 +32,33 @@ class Sighting:
 
 
 class Watch:
-    """The jobs that this worker watches."""
+    """The jobs that this worker watches: any thread may begin to, one looks after them."""
 
     def __init__(self, system: System) -> None:
         self.system = system
         self._seen: dict[str, Sighting] = {}
+        self._lock = Lock()
 
     def look(self, job: JobRecord, queue: Queue, letter: Letter) -> None:
         """Begin to watch the holder of this job, and keep its message to ourselves meanwhile.
 
         A duplicate of the message changes nothing about what we have seen.
         """
-        sign, known = self._sign(job), self._seen.get(job.id)
-        if known and known.sign == sign:
-            known.queue, known.letter = queue, letter
-        else:
-            self._seen[job.id] = Sighting(sign, queue, letter)
+        sign = self._sign(job)
+        with self._lock:
+            known = self._seen.get(job.id)
+            if known and known.sign == sign:
+                known.queue, known.letter = queue, letter
+            else:
+                self._seen[job.id] = Sighting(sign, queue, letter)
         self._keep(queue, letter)
 
     def due(self) -> Lapsed | None:
         """A job whose holder gave no sign for one period, if there is one."""
         period = self.system.settings.visibility
-        for job_id, seen in list(self._seen.items()):
+        with self._lock:
+            known = list(self._seen.items())
+        for job_id, seen in known:
             if time.monotonic() - seen.looked >= period / LOOKS:
                 lapsed = self._look_again(job_id, seen)
                 if lapsed:
@@ -76,13 +82,13 @@ class Watch:
             seen.sign, seen.since = sign, time.monotonic()
             self._keep(seen.queue, seen.letter)
         elif now - seen.since >= self.system.settings.visibility:
-            del self._seen[job_id]
+            self._seen.pop(job_id, None)
             return job, seen.queue, seen.letter
         return None
 
     def _let_go(self, job_id: str, seen: Sighting) -> None:
         """The job is free, or has ended: its message says what is to be done."""
-        del self._seen[job_id]
+        self._seen.pop(job_id, None)
         seen.queue.extend(seen.letter, 0)
 
     def _keep(self, queue: Queue, letter: Letter) -> None:

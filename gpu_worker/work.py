@@ -1,17 +1,18 @@
 """One attempt at one job: prepare → generate → encode → store → commit."""
 
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 from gpu_worker.blame import blamed
-from gpu_worker.daemon import Daemon
+from gpu_worker.flow import Course
 from gpu_worker.hold import Hold, Stop
-from gpu_worker.model import Encoded, Interrupted, Model, Sample, Step
+from gpu_worker.model import Interrupted, Model, Sample
 from gpu_worker.prepare import Prepared, prepare
-from gpu_worker.registry import Registry
-from gpu_worker.store import provenance, store
+from gpu_worker.share import Raw, Share
+from gpu_worker.store import Artwork, provenance, store
 from gpu_worker.waits import before_retry, before_return, patiently
+from gpu_worker.workshop import Workshop
 from shared import lifecycle
 from shared.contract import JobError
 from shared.errors import AtelierError, InputError, StaleAttempt, Unavailable
@@ -20,20 +21,16 @@ from shared.logs import Logger
 from shared.orphans import remove_orphans
 from shared.records import JobRecord
 from shared.seeds import artwork_seed
-from shared.system import System
 
 logger = Logger(service="worker")
 
 
 class Attempt:
-    """One hold on one job, from its inputs to its end."""
+    """One hold on one job, from its inputs to its end, in a thread of its own."""
 
-    def __init__(
-        self, system: System, registry: Registry, model: Model, hold: Hold, aside: Daemon
-    ) -> None:
-        self.system, self.registry, self.model, self.hold = system, registry, model, hold
-        self.aside = aside
-        """The thread in which inputs are fetched and decoded."""
+    def __init__(self, workshop: Workshop, model: Model, hold: Hold, course: Course) -> None:
+        self.workshop, self.system = workshop, workshop.system
+        self.model, self.hold, self.course = model, hold, course
         self.job = hold.job
         self.trouble: Unavailable | None = None
         """Which of our services has failed the attempt."""
@@ -73,58 +70,74 @@ class Attempt:
     def _make(self) -> None:
         self.hold.step()
         prepared = self._prepare()
-        with self.hold.working("loading"), blamed(self.model):
-            self.registry.ready(self.model)
-        for indices in self._batches():
-            raw = self._generate(prepared, indices)
-            for index, one in zip(indices, raw, strict=True):
-                self._commit(prepared, index, self._encode(prepared, one))
+        self.hold.step()
+        share = self._share(prepared)
+        self.workshop.flow.ready(self.course)
+        self.workshop.device.put(share)
+        try:
+            while share.left:
+                self.hold.wait_until(share.come)
+                self._finish(prepared, share.take())
+        finally:
+            self.workshop.device.withdraw(share)
 
     def _prepare(self) -> Prepared:
         """In a thread of its own: neither a slow server nor a slow decoder holds up a cancel."""
-        with self.hold.working("preparing"):
-            future = self.aside.submit(lambda: prepare(self.system, self.job, self.model))
-            try:
-                return self.hold.wait_for(future)
-            finally:
-                if not future.done():
-                    self.aside.abandon()
+        with self.workshop.keeper.spell([self.hold], "preparing"):
+            future = self.workshop.aside.submit(lambda: prepare(self.system, self.job, self.model))
+            future.add_done_callback(lambda _: self.hold.wake())
+            self.hold.wait_until(future.done)
+        return future.result()
 
-    def _batches(self) -> Iterator[Sequence[int]]:
-        size = self.model.about.limits.get("batch", 1)
-        missing = self.job.missing
-        for start in range(0, len(missing), size):
-            yield missing[start : start + size]
-
-    def _generate(self, prepared: Prepared, indices: Sequence[int]) -> Sequence[Any]:
-        samples = [self._sample(prepared, index) for index in indices]
-        with self.hold.batch(), blamed(self.model):
-            return self.model.generate(samples, self._step(len(indices)))
+    def _share(self, prepared: Prepared) -> Share:
+        with blamed(self.model):
+            shape = self.model.shape(prepared.decoded, prepared.params)
+        samples = {index: self._sample(prepared, index) for index in self.job.missing}
+        kind = (self.model.about.name, shape)
+        return Share(self.hold, self.course, self.model, kind, samples)
 
     def _sample(self, prepared: Prepared, index: int) -> Sample:
         return Sample(prepared.decoded, prepared.params, artwork_seed(self.job.seed, index))
 
-    def _step(self, size: int) -> Step:
-        done, count = len(self.job.artworks), self.job.count
-        return lambda share: self.hold.step((done + share * size) / count, share)
+    def _finish(self, prepared: Prepared, raw: Sequence[Raw]) -> None:
+        begun = time.monotonic()
+        self.hold.storing = True
+        try:
+            self._commit([self._artwork(prepared, one) for one in raw])
+        finally:
+            self.hold.storing = False
+            self.workshop.flow.stored(len(raw), time.monotonic() - begun)
 
-    def _encode(self, prepared: Prepared, raw: Any) -> Encoded:
-        with self.hold.working("generating"), blamed(self.model):
-            return self.model.encode(raw, prepared.params)
-
-    def _commit(self, prepared: Prepared, index: int, encoded: Encoded) -> None:
-        """Store, then name. What is made is not thrown away because a service stumbles."""
+    def _artwork(self, prepared: Prepared, raw: Raw) -> Artwork:
+        with self.workshop.keeper.spell([self.hold], "generating"), blamed(self.model):
+            encoded = self.model.encode(raw.artwork, prepared.params)
         manifest = provenance(
-            self.system, self.registry, self.model, self.job, prepared, encoded, index
+            self.system,
+            self.workshop.registry,
+            self.model,
+            self.job,
+            prepared,
+            encoded,
+            raw.index,
         )
+        return Artwork(encoded, manifest)
+
+    def _commit(self, artworks: Sequence[Artwork]) -> None:
+        """Store, then name. What is made is not thrown away because a service stumbles."""
         now, lease = self.system.now(), self.hold.lease
+        made = [artwork.made(self.job) for artwork in artworks]
+
+        def named(job: JobRecord) -> JobRecord:
+            for one in made:
+                job = lifecycle.commit(job, lease, one, now)
+            return job
 
         def keep() -> None:
             self.hold.check()
             self._stored = True
-            made = store(self.system, self.job, encoded, index, manifest)
-            self._apply(lambda job: lifecycle.commit(job, lease, made, now))
-            self._stored = made not in self.job.artworks
+            store(self.system, self.job, artworks)
+            self._apply(named)
+            self._stored = any(one not in self.job.artworks for one in made)
             if self._stored:  # it was canceled just now
                 raise StaleAttempt(f"job {self.job.id} has ended")
 

@@ -1,23 +1,29 @@
-"""The worker's loop: one message after the other, until it is asked to end."""
+"""The worker's loop: messages become attempts, as many at a time as keep the device busy."""
 
 import os
 import random
 import secrets
 import socket
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from queue import SimpleQueue
 
 from pydantic import ValidationError
 
-from gpu_worker.daemon import Daemon
+from gpu_worker.acknowledger import Acknowledger
+from gpu_worker.claims import Claims
+from gpu_worker.crew import Crew
 from gpu_worker.drain import Drain
-from gpu_worker.estimate import Usual
+from gpu_worker.flow import Course
 from gpu_worker.hold import Hold
-from gpu_worker.keeper import Keeper
-from gpu_worker.model import Model
+from gpu_worker.model import Interrupted, Model
 from gpu_worker.receive import Receiver
 from gpu_worker.registry import Registry
 from gpu_worker.waits import patiently
 from gpu_worker.watch import Watch
 from gpu_worker.work import Attempt
+from gpu_worker.workshop import Workshop
 from shared import lifecycle
 from shared.backoff import decorrelated
 from shared.contract import Status
@@ -38,22 +44,31 @@ ELSEWHERE_MOST = 300.0
 
 
 class Worker:
-    """Takes jobs from its pool's queues and makes their artworks."""
+    """Takes jobs from its pool's queues and makes their artworks.
+
+    The main thread receives and watches; each message is then looked at, and its job attempted, in
+    a thread of the crew.
+    """
 
     def __init__(self, system: System, registry: Registry, drain: Drain) -> None:
         self.system, self.registry, self.drain = system, registry, drain
         self.name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+        self.workshop = Workshop(system, registry, drain)
         self.receiver = Receiver(system)
         self.watch = Watch(system)
-        self._usual = Usual()
-        self._keeping, self._aside = Daemon("keeper"), Daemon("aside")
+        self._flow = self.workshop.flow
+        self._crew, self._claims = Crew("attempt"), Claims()
+        self._trouble: SimpleQueue[Exception] = SimpleQueue()
+        self._acknowledger = Acknowledger(self._trouble.put)
         self._rest = 0.0
 
     def run(self) -> None:
         """Work until drained."""
         logger.info("ready", extra={"worker": self.name})
         while not self.drain.asked:
-            self.once()
+            self._turn(self._flow.room())
+        self._flow.wait_until_over()
+        self._acknowledger.flush()
         try:
             self.watch.leave()
         except Unavailable:  # then those messages come by themselves
@@ -61,53 +76,98 @@ class Worker:
         logger.info("drained", extra={"worker": self.name})
 
     def once(self) -> bool:
-        """Look at one message, or wait a moment for one. Says whether there was any."""
-        try:
-            found = self._next()
-        except Exception as error:  # the message comes again
-            self._rest = decorrelated(self._rest, REST_LEAST, REST_MOST)
-            known = isinstance(error, Unavailable)
-            logger.warning("trouble", extra={"rest": self._rest}, exc_info=None if known else error)
-            self.drain.wait(self._rest)
-            return True
-        self._rest = 0.0
+        """Look at one message, or wait a moment for one, and work until nothing is under way. Says
+        whether there was any."""
+        found = self._turn(1)
+        self._flow.wait_until_over()
+        self._acknowledger.flush()
+        self._settle()
         return found
 
-    def _next(self) -> bool:
+    def _turn(self, room: int) -> bool:
+        """Take up to so many messages, if any come. Says whether any did."""
+        self._settle()
+        try:
+            return self._next(room)
+        except Exception as error:  # the messages come again
+            self._trouble.put(error)
+            self._settle()
+            return True
+
+    def _settle(self) -> None:
+        """Rest, where something has failed since the last time."""
+        failed = list(_drained(self._trouble))
+        if not failed:
+            return
+        self._rest = decorrelated(self._rest, REST_LEAST, REST_MOST)
+        for error in failed:
+            known = isinstance(error, Unavailable)
+            logger.warning("trouble", extra={"rest": self._rest}, exc_info=None if known else error)
+        self.drain.wait(self._rest)
+
+    def _next(self, room: int) -> bool:
         lapsed = self.watch.due()
         if lapsed:
             job, queue, letter = lapsed
-            self._take(job, queue, letter, lapsed=job.attempt)
+            self._begin(partial(self._look, queue, letter, job))
             return True
-        received = self.receiver.next()
-        if received is None:
+        if not room:
+            self._flow.wait_for_room()
             return False
-        queue, letter = received
-        if self.drain.asked:  # while we waited
-            queue.extend(letter, 0)
-        else:
-            self._look(queue, letter)
-        return True
+        queue, letters = self.receiver.next(room)
+        for letter in letters:
+            self._begin(partial(self._look, queue, letter, None))
+        if not letters:
+            self._rest = 0.0
+        return bool(letters)
 
-    def _look(self, queue: Queue, letter: Letter) -> None:
+    def _begin(self, look: Callable[[Course], None]) -> None:
+        course = self._flow.begin()
+        self._crew.submit(partial(self._through, look, course))
+
+    def _through(self, look: Callable[[Course], None], course: Course) -> None:
+        try:
+            look(course)
+        except Exception as error:  # the message comes again
+            self._trouble.put(error)
+        finally:
+            self._flow.end(course)
+
+    def _look(self, queue: Queue, letter: Letter, lapsed: JobRecord | None, course: Course) -> None:
+        """A message about a job that is under way here is looked at again when that is over."""
+        message = _read(letter)
+        if message is None:
+            self._acknowledger.delete(queue, letter)
+        elif self.drain.asked:
+            queue.extend(letter, 0)
+        elif not self._claims.take(message.job):
+            queue.extend(letter, self.system.settings.visibility)
+        else:
+            try:
+                job = lapsed or self.system.table.get(JobRecord, message.job)
+                self._consider(job, queue, letter, lapsed, course)
+            finally:
+                self._claims.give_back(message.job)
+
+    def _consider(
+        self,
+        job: JobRecord | None,
+        queue: Queue,
+        letter: Letter,
+        lapsed: JobRecord | None,
+        course: Course,
+    ) -> None:
         """What the message is about decides what becomes of it."""
-        job = self._job(letter)
         if job is None or job.status.ended or job.status is Status.AWAITING_UPLOAD:
-            queue.delete(letter)
-        elif job.holder not in (None, self.name):
+            self._acknowledger.delete(queue, letter)
+        elif lapsed is None and job.holder not in (None, self.name):
             self.watch.look(job, queue, letter)
         elif job.holder is None and self._model(job) is None:
             self._leave_to_others(job, queue, letter)
+        elif job.lost or job.holder not in (None, self.name):
+            self._take_alone(job, queue, letter, course)
         else:  # one that is ours has ended, and that could not be written
-            self._take(job, queue, letter, lapsed=job.attempt if job.holder else None)
-
-    def _job(self, letter: Letter) -> JobRecord | None:
-        try:
-            message = JobMessage.model_validate_json(letter.body)
-        except ValidationError:
-            logger.warning("a message that says nothing was dropped")
-            return None
-        return self.system.table.get(JobRecord, message.job)
+            self._take(job, queue, letter, course)
 
     def _model(self, job: JobRecord) -> Model | None:
         return self.registry.find(job.model, job.model_version)
@@ -120,29 +180,49 @@ class Worker:
         most = max(least, min(ELSEWHERE_MOST, least * 2.0 ** min(letter.receives, 16)))
         queue.extend(letter, random.uniform(least, most))  # noqa: S311
 
-    def _take(
-        self, job: JobRecord, queue: Queue, letter: Letter, lapsed: int | None = None
-    ) -> None:
+    def _take_alone(self, job: JobRecord, queue: Queue, letter: Letter, course: Course) -> None:
+        """Its last attempt ended without a verdict: if it kills its worker, then no other's job.
+        Nor does another's kill it while it waits: it is not begun yet."""
+        period = self.system.settings.visibility
+        extended = time.monotonic()
+
+        def check() -> None:
+            nonlocal extended
+            if self.drain.asked:
+                raise Interrupted
+            if time.monotonic() - extended > period / 3:
+                extended = time.monotonic()
+                queue.extend(letter, period)
+
         try:
-            started = self._start(job, lapsed)
+            with self._flow.alone(course, check):
+                self._take(job, queue, letter, course)
+        except Interrupted:
+            queue.extend(letter, 0)
+
+    def _take(self, job: JobRecord, queue: Queue, letter: Letter, course: Course) -> None:
+        try:
+            started = self._start(job)
         except JobEnded:
-            queue.delete(letter)
+            self._acknowledger.delete(queue, letter)
             return
         except StaleAttempt:
             queue.extend(letter, self.system.settings.visibility)
             return
         model = self._model(started)
         if started.status.ended:
-            queue.delete(letter)
+            self._acknowledger.delete(queue, letter)
         elif model is None:
             self._hand_back(started)
             self._leave_to_others(started, queue, letter)
         else:
-            self._attempt(started, model, queue, letter)
+            self._attempt(started, model, queue, letter, course)
 
-    def _start(self, job: JobRecord, lapsed: int | None) -> JobRecord:
-        """Repeatable by our name: a start whose answer was lost is found to be ours."""
+    def _start(self, job: JobRecord) -> JobRecord:
+        """Repeatable by our name: a start whose answer was lost is found to be ours. An attempt
+        that holds the job has lapsed, or is ours and over."""
         now, chosen = self.system.now(), self.system.settings
+        lapsed = job.attempt if job.holder else None
         return patiently(
             chosen.visibility / 2,
             lambda: lifecycle.apply(
@@ -156,17 +236,32 @@ class Worker:
         now, lease = self.system.now(), Lease(self.name, job.attempt)
         lifecycle.apply(self.system.table, job, lambda job: lifecycle.hand_back(job, lease, now))
 
-    def _attempt(self, job: JobRecord, model: Model, queue: Queue, letter: Letter) -> None:
-        logger.info("started", extra={"job_id": job.id, "model": job.model, "try": job.tries})
-        hold = Hold(self.system, job, self.drain, self._usual)
-        keeper = Keeper(self.system, hold, queue, letter, self.drain)
-        with keeper.within(self._keeping):
-            attempt = Attempt(self.system, self.registry, model, hold, self._aside)
+    def _attempt(
+        self, job: JobRecord, model: Model, queue: Queue, letter: Letter, course: Course
+    ) -> None:
+        logger.debug("started", extra={"job_id": job.id, "model": job.model, "try": job.tries})
+        hold = Hold(self.system, job, self.drain, self.workshop.pace.usual(job.model))
+        attempt = Attempt(self.workshop, model, hold, course)
+        with self.workshop.keeper.keeping(hold, queue, letter):
             again = attempt.run()
         logger.info("over", extra={"job_id": job.id, "status": attempt.job.status.value})
         if again is None:
-            queue.delete(letter)
+            self._acknowledger.delete(queue, letter)
         else:
             queue.extend(letter, again)
         if attempt.trouble:
             raise attempt.trouble
+        self._rest = 0.0
+
+
+def _read(letter: Letter) -> JobMessage | None:
+    try:
+        return JobMessage.model_validate_json(letter.body)
+    except ValidationError:
+        logger.warning("a message that says nothing was dropped")
+        return None
+
+
+def _drained(queue: SimpleQueue[Exception]) -> Iterator[Exception]:
+    while not queue.empty():
+        yield queue.get()

@@ -118,6 +118,7 @@ def start(
         "attempt": job.attempt + 1,
         "tries": job.tries + (not ours),
         "holder": holder,
+        "lost": job.lost or not (ours or job.holder is None),
         "started_at": job.started_at or now,
         "wake_at": now + LOOK_AGAIN,
     }
@@ -225,7 +226,8 @@ def postpone(
 
 
 def _released(job: JobRecord, now: datetime, **changes: Any) -> JobRecord:
-    return job.model_copy(update={"holder": None, "wake_at": now + LOOK_AGAIN, **changes})
+    freed = {"holder": None, "lost": False, "wake_at": now + LOOK_AGAIN}
+    return job.model_copy(update={**freed, **changes})
 
 
 def hand_back(job: JobRecord, lease: Lease, now: datetime) -> JobRecord:
@@ -249,7 +251,7 @@ def let_go(job: JobRecord, now: datetime, blamed: bool = True) -> JobRecord:
     if job.cancel_requested:
         return _to(job, Status.CANCELED, now)
     counts = blamed or job.attempt > MOST_UNBLAMED
-    return _released(job, now, tries=job.tries if counts else job.tries - 1)
+    return _released(job, now, tries=job.tries if counts else job.tries - 1, lost=counts)
 
 
 def cancel(job: JobRecord, now: datetime) -> JobRecord:

@@ -161,6 +161,9 @@ class JobRecord(Record):
     """When a service of ours began to fail this job; None once an artwork was made."""
     artworks: tuple[Made, ...] = ()
     error: JobError | None = None
+    lost: bool = False
+    """An attempt ended without a verdict, perhaps because the job has killed its worker: it runs
+    alone, so that it takes no other job along."""
     announce: bool = False
     """The outbox: this job's end has not been announced yet."""
     untidy: bool = False

@@ -5,78 +5,45 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import timedelta
 from hashlib import sha256
-from typing import Any
 
-import psutil
 import pytest
 
 from functions.submission import submit
 from functions.ticket import issue
-from gpu_worker.drain import Drain
-from gpu_worker.registry import Registry
-from gpu_worker.worker import Worker
 from shared import lifecycle
-from shared.contract import JobRequest, Manifest, Status, UploadRequest
-from shared.embedded.database import Database
+from shared.contract import Manifest, Status, UploadRequest
 from shared.message import job_message
 from shared.records import JobRecord, PulseRecord
 from shared.settings import Settings, environment
 from shared.system import System
-from tests.conftest import OWN_MODELS
+from tests.integration.working import (
+    Process,
+    by_hand,
+    current,
+    request,
+    stop,
+    until,
+    until_ended,
+    working,
+)
 
-Spawn = Callable[[], subprocess.Popen[bytes]]
-
-
-def request(model: str = "plain", **fields: Any) -> JobRequest:
-    return JobRequest(model=model, input={}, **fields)
-
-
-def worker(system: System) -> Worker:
-    return Worker(system, Registry(OWN_MODELS, "cpu"), Drain(60))
-
-
-def current(system: System, job: JobRecord) -> JobRecord:
-    found = system.table.get(JobRecord, job.id)
-    assert found is not None
-    return found
-
-
-def until_ended(system: System, job: JobRecord, seconds: float = 20) -> JobRecord:
-    return until(system, job, lambda job: job.status.ended, seconds)
-
-
-def until(
-    system: System, job: JobRecord, reached: Callable[[JobRecord], bool], seconds: float = 20
-) -> JobRecord:
-    give_up = time.monotonic() + seconds
-    while not reached(current(system, job)):
-        assert time.monotonic() < give_up, current(system, job)
-        time.sleep(0.02)
-    return current(system, job)
+Spawn = Callable[[], Process]
 
 
 @pytest.fixture
 def spawn(chosen: Settings) -> Iterator[Spawn]:
     """Starts real worker processes on the test's system."""
-    started: list[subprocess.Popen[bytes]] = []
-
-    def start() -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "gpu_worker", "run"]
-        started.append(subprocess.Popen(command, env=environment(chosen)))
-        return started[-1]
-
-    yield start
-    for process in started:
-        process.kill()
-        process.wait()
+    with ExitStack() as started:
+        yield lambda: started.enter_context(working(chosen))
 
 
 def test_a_job_becomes_artworks_with_their_thumbnails_and_manifests(system: System) -> None:
     job = submit(system, "local", request(count=6, seed=7))
-    worker(system).once()
+    by_hand(system).once()
     done = current(system, job)
     assert done.status is Status.SUCCEEDED
     assert [made.index for made in done.artworks] == list(range(6))
@@ -94,7 +61,7 @@ def test_a_job_becomes_artworks_with_their_thumbnails_and_manifests(system: Syst
 def test_the_same_seed_makes_the_same_artwork_alone_or_among_others(system: System) -> None:
     alone = submit(system, "local", request(seed=7))
     among = submit(system, "local", request(seed=7, count=3))
-    hand = worker(system)
+    hand = by_hand(system)
     hand.once()
     hand.once()
     first = current(system, alone).artworks[0].sha256
@@ -103,7 +70,7 @@ def test_the_same_seed_makes_the_same_artwork_alone_or_among_others(system: Syst
 
 def test_an_ended_job_is_not_made_again_by_a_duplicate_message(system: System) -> None:
     job = submit(system, "local", request())
-    hand = worker(system)
+    hand = by_hand(system)
     hand.once()
     done = current(system, job)
     system.lane("standard", "interactive").send(job_message(job.id), "local")
@@ -116,7 +83,7 @@ def test_a_model_with_a_bug_fails_its_job_after_its_attempts_and_nobody_elses(
 ) -> None:
     broken = submit(system, "local", request("broken"))
     plain = submit(system, "local", request())
-    hand = worker(system)
+    hand = by_hand(system)
     give_up = time.monotonic() + 30
     while not current(system, broken).status.ended and time.monotonic() < give_up:
         hand.once()
@@ -131,7 +98,7 @@ def test_a_model_with_a_bug_fails_its_job_after_its_attempts_and_nobody_elses(
 def test_bad_parameters_fail_at_once_with_a_code(system: System) -> None:
     job = submit(system, "local", request())
     written = system.table.put(job.model_copy(update={"params": {"steps": "many"}}))
-    worker(system).once()
+    by_hand(system).once()
     failed = current(system, written)
     assert failed.error is not None
     assert failed.error.code == "params_invalid"
@@ -142,7 +109,7 @@ def test_an_upload_that_is_gone_fails_the_job_with_a_code(system: System) -> Non
     job = submit(system, "local", request())
     lost = {"image": {"upload": "0" * 26}}
     written = system.table.put(job.model_copy(update={"input": lost}))
-    worker(system).once()
+    by_hand(system).once()
     error = current(system, written).error
     assert error is not None
     assert error.code == "input_missing"
@@ -151,7 +118,7 @@ def test_an_upload_that_is_gone_fails_the_job_with_a_code(system: System) -> Non
 def test_a_version_that_is_not_here_is_handed_back_without_an_attempt(system: System) -> None:
     job = submit(system, "local", request())
     newer = system.table.put(job.model_copy(update={"model_version": "2"}))
-    worker(system).once()
+    by_hand(system).once()
     waiting = current(system, newer)
     assert (waiting.status, waiting.attempt) == (Status.QUEUED, 0)
 
@@ -159,7 +126,7 @@ def test_a_version_that_is_not_here_is_handed_back_without_an_attempt(system: Sy
 def test_a_deadline_that_has_passed_expires_the_job_without_running_it(system: System) -> None:
     job = submit(system, "local", request(start_within=1))
     later = replace(system, now=lambda: system.now() + timedelta(seconds=5))
-    worker(later).once()
+    by_hand(later).once()
     expired = current(system, job)
     assert (expired.status, expired.attempt) == (Status.EXPIRED, 0)
 
@@ -181,8 +148,7 @@ def test_progress_and_stage_are_told_while_it_runs(system: System, spawn: Spawn)
     until(system, job, lambda job: job.status is Status.RUNNING)
     seen = []
     while not current(system, job).status.ended:
-        pulse = system.table.get(PulseRecord, job.id)
-        seen.append(pulse.progress if pulse else 0.0)
+        seen.append(progress(system, job))
         time.sleep(0.1)
     assert seen == sorted(seen)
     assert len(set(seen)) > 3
@@ -203,22 +169,14 @@ def test_a_killed_workers_job_is_made_by_another_once(system: System, spawn: Spa
     assert [made.attempt for made in done.artworks] == [1] * 4 + [2] * 4
 
 
-def stop(process: subprocess.Popen[bytes], chosen: Settings) -> None:
-    """Stop it outside of a transaction: one that is stopped inside blocks all other writers."""
-    assert chosen.data is not None
-    with Database(chosen.data).write():
-        process.send_signal(signal.SIGSTOP)
-        while psutil.Process(process.pid).status() != psutil.STATUS_STOPPED:
-            time.sleep(0.01)
-
-
 def test_a_zombie_writes_nothing_once_another_holds_its_job(
     system: System, chosen: Settings, spawn: Spawn
 ) -> None:
     job = submit(system, "local", request(params={"seconds": 4, "steps": 40}))
     zombie = spawn()
     until(system, job, lambda job: job.status is Status.RUNNING)
-    stop(zombie, chosen)
+    assert chosen.data is not None
+    stop(zombie, chosen.data)
     spawn()
     until(system, job, lambda job: job.attempt == 2)
     zombie.send_signal(signal.SIGCONT)
@@ -244,36 +202,38 @@ def test_a_killer_job_fails_after_its_attempts(system: System, chosen: Settings)
     command = [sys.executable, "-m", "gpu_worker", "run"]
     for _ in range(chosen.max_tries):
         subprocess.run(command, env=environment(chosen), timeout=20, check=False)
-    survivor = subprocess.Popen(command, env=environment(chosen))
-    try:
+    with working(chosen):
         failed = until_ended(system, job)
-    finally:
-        survivor.kill()
-        survivor.wait()
     assert failed.status is Status.FAILED
     assert failed.error is not None
     assert failed.error.code == "attempts_exhausted"
     assert failed.tries == chosen.max_tries
 
 
+def progress(system: System, job: JobRecord) -> float:
+    pulse = system.table.get(PulseRecord, job.id)
+    return pulse.progress if pulse else 0.0
+
+
 def test_sigterm_finishes_what_fits_and_takes_no_more(system: System, spawn: Spawn) -> None:
     first = submit(system, "local", request(params={"seconds": 1.5}))
     process = spawn()
-    until(system, first, lambda job: job.status is Status.RUNNING)
-    second = submit(system, "local", request())
+    until(system, first, lambda job: bool(progress(system, job)))
     process.send_signal(signal.SIGTERM)
+    second = submit(system, "local", request())
     assert process.wait(10) == 0
     assert current(system, first).status is Status.SUCCEEDED
-    assert current(system, second).status is Status.QUEUED
+    left = current(system, second)
+    assert (left.status.ended, left.holder, left.tries) == (False, None, 0)
 
 
 def test_sigterm_hands_back_at_once_what_does_not_fit(system: System, chosen: Settings) -> None:
     job = submit(system, "local", request(params={"seconds": 60, "steps": 600}))
     hasty = chosen.model_copy(update={"drain": 0.5})
-    process = subprocess.Popen([sys.executable, "-m", "gpu_worker", "run"], env=environment(hasty))
-    until(system, job, lambda job: job.status is Status.RUNNING)
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(10) == 0
+    with working(hasty) as process:
+        until(system, job, lambda job: job.status is Status.RUNNING)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
     back = current(system, job)
     assert (back.status, back.holder, back.tries, back.attempt) == (Status.RUNNING, None, 0, 1)
     assert system.lane("standard", "interactive").depth() == 1
@@ -286,7 +246,7 @@ def test_a_job_reads_its_own_tenants_bytes_only(system: System) -> None:
     for stolen in ({"upload": theirs.id}, {"drop": "drops/studio/batch/a.png"}):
         job = submit(system, "local", request())
         written = system.table.put(job.model_copy(update={"input": {"image": stolen}}))
-        worker(system).once()
+        by_hand(system).once()
         error = current(system, written).error
         assert error is not None
         assert error.code == "input_missing"
@@ -296,14 +256,23 @@ def test_a_worker_whose_supervisor_is_gone_hands_back_and_ends(
     system: System, chosen: Settings
 ) -> None:
     job = submit(system, "local", request(params={"seconds": 60, "steps": 600}))
-    process = subprocess.Popen(
-        [sys.executable, "-m", "gpu_worker", "run"],
-        env=environment(chosen),
-        stdin=subprocess.PIPE,
-    )
-    until(system, job, lambda job: job.status is Status.RUNNING)
-    assert process.stdin is not None
-    process.stdin.close()
-    assert process.wait(10) == 0
+    with working(chosen, stdin=subprocess.PIPE) as process:
+        until(system, job, lambda job: job.status is Status.RUNNING)
+        assert process.stdin is not None
+        process.stdin.close()
+        assert process.wait(10) == 0
     back = current(system, job)
     assert (back.holder, back.tries) == (None, 0)
+
+
+def test_a_worker_whose_model_uses_no_torch_never_imports_it(
+    system: System, chosen: Settings
+) -> None:
+    job = submit(system, "local", request())
+    with working(chosen.model_copy(update={"device": ""})):
+        (made,) = until_ended(system, job).artworks
+    stored = system.artworks.get(made.manifest_key("local", job.id)) or b""
+    told = Manifest.model_validate_json(stored).environment
+    assert "numpy" in told
+    assert "torch" not in told
+    assert told["device"] == "cpu"

@@ -9,8 +9,6 @@ from typing import Any
 import pytest
 
 from functions.submission import submit
-from gpu_worker.drain import Drain
-from gpu_worker.registry import Registry
 from gpu_worker.worker import Worker
 from shared import lifecycle
 from shared.bootstrap import assemble
@@ -20,10 +18,10 @@ from shared.message import job_message
 from shared.records import JobRecord, PulseRecord
 from shared.settings import Settings
 from shared.system import System
-from tests.conftest import OWN_MODELS
-from tests.integration.working import Services, blobs, current, named, request
+from tests.integration.working import blobs, by_hand, current, named, request
+from tests.services import Services
 
-CALLS = 12
+CALLS = 6
 """That a worker makes for a job of two artworks, its keeper apart. A test holds this."""
 
 
@@ -39,7 +37,7 @@ def services(system: System) -> Services:
 
 
 def worker(services: Services) -> Worker:
-    return Worker(services.system, Registry(OWN_MODELS, "cpu"), Drain(60))
+    return by_hand(services.system)
 
 
 def work(hand: Worker, system: System, job: JobRecord) -> JobRecord:
@@ -76,7 +74,7 @@ def test_whichever_call_fails_the_job_is_made_once(
     assert (done.attempt, done.tries, len(done.artworks)) == (1, 1, 2)
 
 
-@pytest.mark.parametrize("down", ["artworks.put", "table.get", "queue.receive", "queue.extend"])
+@pytest.mark.parametrize("down", ["artworks.put_all", "table.get", "queue.receive", "queue.extend"])
 def test_an_outage_uses_up_no_try(system: System, services: Services, down: str) -> None:
     job = submit(system, "local", request(count=2))
     hand = worker(services)
@@ -99,7 +97,7 @@ def test_a_table_that_fails_behind_the_start_costs_no_try_either(
     services.before = down_once_held(system, job, services)
     for _ in range(3):
         hand.once()
-    assert "artworks.put" in services.calls
+    assert "artworks.put_all" in services.calls
     held = current(system, job)
     assert (held.attempt, held.tries, held.holder) == (1, 1, hand.name)
     services.mend()
@@ -145,7 +143,7 @@ def test_trouble_that_outlasts_our_patience_fails_the_job_with_its_code(chosen: 
     services = Services(system)
     job = submit(system, "local", request())
     hand = worker(services)
-    services.fail_always("artworks.put")
+    services.fail_always("artworks.put_all")
     failed = work(hand, system, job)
     assert failed.status is Status.FAILED
     assert failed.error is not None
@@ -208,7 +206,7 @@ def test_a_cancel_accepted_while_the_artwork_is_stored_wins_and_leaves_no_blob(
     job = submit(system, "local", request(count=3))
 
     def cancel(_: int, name: str, given: tuple[Any, ...]) -> None:
-        if name == "artworks.put":
+        if name == "artworks.put_all":
             now = system.now()
             lifecycle.apply(
                 system.table, current(system, job), lambda job: lifecycle.cancel(job, now)
@@ -227,7 +225,7 @@ def test_a_job_that_ended_while_its_artwork_was_stored_keeps_no_blob_of_it(
     late = replace(system, now=lambda: system.now() + timedelta(seconds=60))
 
     def expire(_: int, name: str, given: tuple[Any, ...]) -> None:
-        if name == "artworks.put":
+        if name == "artworks.put_all":
             now = late.now()
             lifecycle.apply(
                 system.table, current(system, job), lambda job: lifecycle.expire(job, now)
@@ -266,5 +264,5 @@ def test_a_dead_workers_job_whose_version_is_nowhere_can_still_be_canceled(syste
     held = lifecycle.start(job, "a-dead-worker", now, 3)
     held = system.table.put(held.model_copy(update={"model_version": "2"}))
     lifecycle.apply(system.table, held, lambda job: lifecycle.cancel(job, now))
-    done = work(Worker(system, Registry(OWN_MODELS, "cpu"), Drain(60)), system, job)
+    done = work(by_hand(system), system, job)
     assert done.status is Status.CANCELED

@@ -10,8 +10,6 @@ from typing import Any
 import pytest
 
 from functions.submission import submit
-from gpu_worker.drain import Drain
-from gpu_worker.registry import Registry
 from gpu_worker.worker import Worker
 from shared import lifecycle
 from shared.bootstrap import assemble
@@ -20,11 +18,10 @@ from shared.message import job_message
 from shared.records import JobRecord
 from shared.settings import Settings
 from shared.system import System
-from tests.conftest import OWN_MODELS
 from tests.integration.working import (
     Process,
-    Services,
     blobs,
+    by_hand,
     current,
     named,
     request,
@@ -33,6 +30,7 @@ from tests.integration.working import (
     until_ended,
     working,
 )
+from tests.services import Services
 
 pytestmark = pytest.mark.slow
 
@@ -71,7 +69,7 @@ def test_a_zombie_may_wake_at_any_call(brisk: Settings, number: int) -> None:
     job = submit(system, "local", request("restless", count=2, params=RESTLESS))
     services = Services(assemble(brisk))
     coma = Coma(services, number)
-    zombie = Worker(services.system, Registry(OWN_MODELS, "cpu"), Drain(60))
+    zombie = by_hand(services.system)
     life = Thread(target=until_it_has_ended, args=(zombie, system, job), daemon=True)
     life.start()
     while not coma.begun.wait(0.05):
@@ -88,7 +86,7 @@ def test_a_zombie_may_wake_at_any_call(brisk: Settings, number: int) -> None:
 
 def taken_over(system: System, job: JobRecord) -> JobRecord:
     """Another worker goes on until the job has ended."""
-    other = Worker(system, Registry(OWN_MODELS, "cpu"), Drain(60))
+    other = by_hand(system)
     until_it_has_ended(other, system, job)
     return current(system, job)
 
@@ -196,7 +194,7 @@ def test_a_job_that_was_handed_over_is_found_though_its_message_was_watched(
     job = submit(watched, "local", request())
     now = system.now()
     held = system.table.put(lifecycle.start(job, "another", now, 3))
-    hand = Worker(watched, Registry(OWN_MODELS, "cpu"), Drain(60))
+    hand = by_hand(watched)
     hand.once()
     system.table.put(lifecycle.hand_back(held, lifecycle.Lease("another", 1), now))
     until_it_has_ended(hand, watched, job)

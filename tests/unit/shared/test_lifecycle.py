@@ -295,6 +295,19 @@ class TestAttempts:
         record = lifecycle.append(record, lease, made())
         assert (record.troubled_since, record.backoff) == (None, 0.0)
 
+    def test_that_ended_without_a_verdict_are_remembered_until_one_ends_with_one(self) -> None:
+        record, _ = self.run(job(), "worker-1")
+        assert not record.lost
+        taken = lifecycle.start(record, "worker-2", LATER, MAX_TRIES, lapsed=record.attempt)
+        assert taken.lost
+        assert lifecycle.let_go(record, LATER).lost
+        assert not lifecycle.let_go(record, LATER, blamed=False).lost
+        lease = Lease("worker-2", taken.attempt)
+        assert not lifecycle.retry(taken, lease, ERROR, 1.0, LATER, MAX_TRIES).lost
+        assert not lifecycle.hand_back(taken, lease, LATER).lost
+        again = lifecycle.start(record, "worker-1", LATER, MAX_TRIES, lapsed=record.attempt)
+        assert not again.lost  # its own, whose end it could not write
+
     def test_of_a_dead_holder_are_let_go_and_count(self) -> None:
         record, lease = self.run(job(), "worker-1")
         free = lifecycle.let_go(record, LATER)

@@ -3,7 +3,7 @@
 import time
 from math import inf
 
-from gpu_worker.estimate import Estimate, Usual
+from gpu_worker.estimate import Estimate
 
 
 def test_nothing_is_known_of_a_batch_that_has_not_begun() -> None:
@@ -32,12 +32,3 @@ def test_progress_never_goes_back_and_ends_at_nothing_left() -> None:
     estimate.reach(1.5)
     estimate.reach(0.1)
     assert estimate.left() == 0.0
-
-
-def test_the_usual_follows_the_newest() -> None:
-    usual = Usual()
-    assert usual.of("paint") is None
-    usual.note("paint", 8.0)
-    usual.note("paint", 4.0)
-    usual.note("other", 1.0)
-    assert usual.of("paint") == 6.0

@@ -8,7 +8,7 @@ import pytest
 
 from functions.submission import submit
 from gpu_worker.drain import Drain
-from gpu_worker.estimate import Usual
+from gpu_worker.estimate import Estimate
 from gpu_worker.hold import Hold, Stop
 from gpu_worker.model import Interrupted
 from shared import lifecycle
@@ -39,13 +39,8 @@ def drain() -> Drain:
 
 
 @pytest.fixture
-def usual() -> Usual:
-    return Usual()
-
-
-@pytest.fixture
-def hold(system: System, job: JobRecord, drain: Drain, usual: Usual) -> Hold:
-    return Hold(system, job, drain, usual)
+def hold(system: System, job: JobRecord, drain: Drain) -> Hold:
+    return Hold(system, job, drain, None)
 
 
 @pytest.mark.parametrize("stop", Stop)
@@ -78,27 +73,32 @@ def test_after_a_long_sleep_the_table_is_asked_before_anything_is_stored(
         hold.check()
 
 
-def test_a_batch_that_usually_fits_is_begun_and_no_other(
-    hold: Hold, drain: Drain, usual: Usual
-) -> None:
-    usual.note("plain", 1.0)
+def test_a_batch_that_fits_into_the_drain_goes_on_and_no_other(hold: Hold, drain: Drain) -> None:
     drain.ask()
-    with hold.batch():
-        hold.step(share=0.99)
-    usual.note("plain", 1000.0)
-    with pytest.raises(Interrupted), hold.batch():
-        pass
+    hold.estimate = Estimate(1.0)
+    hold.step()
+    hold.estimate = Estimate(1000.0)
+    with pytest.raises(Interrupted):
+        hold.step()
     assert hold.stop is Stop.DRAIN
 
 
 def test_who_waits_is_woken_by_a_stop(hold: Hold) -> None:
-    never: Future[None] = Future()
     Timer(0.1, hold.end, (Stop.CANCELED,)).start()
     with pytest.raises(Interrupted):
-        hold.wait_for(never)
+        hold.wait_until(lambda: False)
+
+
+def test_a_stop_that_came_before_is_not_slept_through(hold: Hold) -> None:
+    hold.end(Stop.DRAIN)
+    hold.wait_until(lambda: True)  # what is made is taken
+    with pytest.raises(Interrupted):
+        hold.wait_until(lambda: False)
 
 
 def test_who_waits_gets_what_was_waited_for(hold: Hold) -> None:
     future: Future[int] = Future()
+    future.add_done_callback(lambda _: hold.wake())
     Timer(0.1, future.set_result, (7,)).start()
-    assert hold.wait_for(future) == 7
+    hold.wait_until(future.done)
+    assert future.result() == 7

@@ -1,0 +1,47 @@
+"""Lasting threads beside the main one."""
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from queue import SimpleQueue
+from threading import Lock, Thread
+from typing import TypeVar
+
+T = TypeVar("T")
+Task = Callable[[], None]
+
+
+class Crew:
+    """As many threads as have work at the same time. They last, because a thread's connections do,
+    and keep no process alive: what never returns holds up nobody."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._tasks: SimpleQueue[Task] = SimpleQueue()
+        self._idle = 0
+        self._lock = Lock()
+
+    def submit(self, work: Callable[[], T]) -> "Future[T]":
+        """Run it at once, in a thread that has nothing to do or in a new one."""
+        future: Future[T] = Future()
+        with self._lock:
+            if self._idle:
+                self._idle -= 1
+            else:
+                Thread(target=self._work, name=self._name, daemon=True).start()
+        self._tasks.put(lambda: _fulfil(future, work))
+        return future
+
+    def _work(self) -> None:
+        while True:
+            task = self._tasks.get()
+            task()
+            del task  # what it holds is not kept until the next one comes
+            with self._lock:
+                self._idle += 1
+
+
+def _fulfil(future: "Future[T]", work: Callable[[], T]) -> None:
+    try:
+        future.set_result(work())
+    except BaseException as error:  # handed to the thread that waits
+        future.set_exception(error)

@@ -1,0 +1,190 @@
+"""How much is under way: enough that the device never waits, no more than can soon be finished."""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from threading import Condition
+
+FRESH = 0.2
+"""The weight of the newest measure in a running mean."""
+FIRST = 8
+"""Jobs that are taken while nothing is known of how long they occupy the device."""
+MOST = 64
+"""Jobs under way at the same time, and artworks made that are not stored yet."""
+CALL = 10
+"""Messages that a queue gives at once."""
+LATE_SECONDS = 2.0
+"""A job that takes so long to prepare is not counted on: others are taken meanwhile."""
+TICK_SECONDS = 0.1
+
+
+@dataclass(eq=False)
+class Course:
+    """One message's way through the worker."""
+
+    begun: float = field(default_factory=time.monotonic)
+    ready: bool = False
+    """Its samples have come to the device."""
+    made: bool = False
+    """They have left it."""
+    alone: bool = False
+    device_seconds: float = 0.0
+    """Its share of the device's time."""
+
+
+class Mean:
+    """A running mean that forgets."""
+
+    def __init__(self) -> None:
+        self.value: float | None = None
+
+    def note(self, value: float) -> None:
+        self.value = value if self.value is None else self.value + FRESH * (value - self.value)
+
+
+class Flow:
+    """The courses under way between the queue and the store.
+
+    By Little's law as many jobs are to be on their way to the device as it makes in the time that
+    this way takes, and as many artworks may be on their way to the store as it makes in the time
+    that takes. Twice that, since times vary; and two batches, one of them on the device.
+    """
+
+    def __init__(self, visibility: float) -> None:
+        self.batch = 1
+        """Samples in a batch, as the device now takes them."""
+        self.ahead = 0.0
+        """Seconds of work that wait for the device."""
+        self._visibility = visibility
+        self._courses: set[Course] = set()
+        self._parked: list[Course] = []
+        self._raw = 0
+        self._lead, self._tail = Mean(), Mean()
+        self._per_course, self._per_artwork = Mean(), Mean()
+        self._changed = Condition()
+
+    def begin(self) -> Course:
+        """A message was taken."""
+        with self._changed:
+            course = Course()
+            self._courses.add(course)
+            return course
+
+    def end(self, course: Course) -> None:
+        """Its work is over."""
+        with self._changed:
+            self._courses.discard(course)
+            self._changed.notify_all()
+
+    def ready(self, course: Course) -> None:
+        """Its samples wait for the device."""
+        with self._changed:
+            course.ready = True
+            if not course.alone:
+                self._lead.note(time.monotonic() - course.begun)
+
+    def on_device(self, course: Course, samples: int, seconds: float) -> None:
+        """The device has spent so long on so many of its samples; they are to be stored."""
+        with self._changed:
+            course.device_seconds += seconds
+            self._per_artwork.note(seconds / samples)
+            self._raw += samples
+
+    def made(self, course: Course) -> None:
+        """The device is done with it."""
+        with self._changed:
+            course.made = True
+            self._per_course.note(course.device_seconds)
+            self._changed.notify_all()
+
+    def stored(self, samples: int, seconds: float) -> None:
+        """So many artworks were stored and committed, which took so long."""
+        self._tail.note(seconds)
+        self.given_up(samples)
+
+    def given_up(self, samples: int) -> None:
+        """So many artworks are not on their way to the store any more."""
+        with self._changed:
+            self._raw -= samples
+            self._changed.notify_all()
+
+    def room(self) -> int:
+        """Messages to be taken now: none until it is worth a call."""
+        with self._changed:
+            if self._parked or any(course.alone for course in self._courses):
+                return 0
+            if self._courses and self.ahead > self._visibility / 4:
+                return 0
+            now, wanted = time.monotonic(), self._wanted()
+            coming = sum(not c.made and not _late(c, now) for c in self._courses)
+            room = min(wanted - coming, MOST - len(self._courses))
+            return room if room >= min(wanted / 2, CALL) else 0
+
+    def wait_for_room(self) -> None:
+        """A moment, or until something has changed."""
+        with self._changed:
+            self._changed.wait(TICK_SECONDS)
+
+    def wait_for_stores(self) -> None:
+        """Until no more is on its way to the store than may be."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._raw < self._bound())
+
+    def wait_until_over(self) -> None:
+        """Until nothing is under way."""
+        with self._changed:
+            while self._courses:
+                self._changed.wait(TICK_SECONDS)  # a signal is to be heard meanwhile
+
+    @contextmanager
+    def alone(self, course: Course, check: Callable[[], None]) -> Iterator[None]:
+        """Wait until nothing else is under way, and begin nothing else until the block has ended.
+
+        `check` is called meanwhile, and may raise.
+        """
+        with self._changed:
+            self._parked.append(course)
+        try:
+            while not self._cleared(course):
+                check()
+            yield
+        finally:
+            with self._changed:
+                course.alone = False
+                self._parked = [other for other in self._parked if other is not course]
+                self._changed.notify_all()
+
+    def _cleared(self, course: Course) -> bool:
+        """Wait a moment. Says whether nothing is left but what waits for the same."""
+        with self._changed:
+            if self._parked[0] is course and len(self._courses) == len(self._parked):
+                self._parked.remove(course)
+                course.alone = True
+            else:
+                self._changed.wait(TICK_SECONDS)
+            return course.alone
+
+    def _wanted(self) -> int:
+        each, lead = self._per_course.value, self._lead.value
+        if each is None or lead is None:
+            return FIRST
+        wanted = 2 * self.batch + _times(2 * lead, each)
+        wanted += min(wanted, CALL)  # while a call is worth its while, some are used up
+        return max(1, min(wanted, 1 + _times(self._visibility / 2, each, math.floor), MOST))
+
+    def _bound(self) -> int:
+        each, tail = self._per_artwork.value, self._tail.value
+        least = 2 * self.batch
+        if each is None or tail is None:
+            return least
+        return min(max(least, _times(2 * tail, each)), MOST)
+
+
+def _times(span: float, each: float, rounded: Callable[[float], int] = math.ceil) -> int:
+    return rounded(min(span / max(each, 1e-6), MOST))
+
+
+def _late(course: Course, now: float) -> bool:
+    return not course.ready and now - course.begun > LATE_SECONDS
