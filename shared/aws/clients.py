@@ -1,4 +1,4 @@
-"""The one module that imports the SDK: clients, their errors, and query-string signatures.
+"""The one module that imports the SDK: clients, their errors, and signatures.
 
 It works with botocore, boto3's own core: what boto3 adds (resources, managed transfers) is unused
 here, and importing it costs every cold start 150-250 ms.
@@ -7,10 +7,13 @@ here, and importing it costs every cold start 150-250 ms.
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import cached_property
+from ssl import SSLContext, create_default_context
 from threading import RLock
 from typing import Any
+from urllib.request import getproxies
 
-from botocore.auth import SIGV4_TIMESTAMP, S3SigV4QueryAuth
+from botocore.auth import SIGV4_TIMESTAMP, S3SigV4Auth, S3SigV4QueryAuth, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.exceptions import (
@@ -24,20 +27,23 @@ from botocore.exceptions import (
     NoCredentialsError,
     PartialCredentialsError,
 )
+from botocore.httpsession import get_cert_path
 from botocore.parsers import ResponseParserError
 from botocore.session import Session
 
+from shared.aws.wire import Wire
 from shared.errors import Unavailable
 
 Response = dict[str, Any]
 
 CONNECT_SECONDS = 3
-READ_SECONDS = 5
+READ_SECONDS = 4
 SLOW_SECONDS = {"sqs": 25, "s3": 20}
 """Above the longest poll, and the time that S3 takes to write down a large blob."""
 ATTEMPTS = 4
-"""All attempts of a call to the table are over within the half minute that a function has, and that
-a message is held: who waits longer for a heartbeat has lost its job."""
+"""The SDK's, after the wire's. All attempts of a call to the table are over within the half minute
+that a function has, and that a message is held: who waits longer for a heartbeat has lost its job.
+"""
 CONNECTIONS = 32
 
 THROTTLED = frozenset(
@@ -109,10 +115,16 @@ class Clients:
         self._lock = RLock()
         self._made: dict[str, Any] = {}
         self._session: Any = None
+        self._trust: SSLContext | None = None
+        self.wire: Wire | None = None if getproxies() else Wire(self)
+        """None where only the SDK knows the way."""
 
     def call(self, service: str, operation: str, **request: Any) -> Response:
         """Call an operation. Raises `Unavailable` where another try may help, else `Refused`."""
         with translated():
+            answer = self.wire.call(service, operation, request) if self.wire else None
+            if answer is not None:
+                return answer
             response: Response = getattr(self.client(service), operation)(**request)
         return response
 
@@ -129,6 +141,34 @@ class Clients:
             self._session = self._session or Session()
             return self._session
 
+    def url(self, service: str) -> str:
+        """Where a service is reached."""
+        return str(self.client(service).meta.endpoint_url)
+
+    def patience(self, service: str) -> tuple[float, float]:
+        """Seconds for a connection, and for an answer."""
+        return CONNECT_SECONDS, SLOW_SECONDS.get(service, READ_SECONDS)
+
+    def trust(self) -> SSLContext:
+        """The authorities that the SDK trusts."""
+        with self._lock:
+            if self._trust is None:
+                bundle = self.session().get_config_variable("ca_bundle")
+                self._trust = create_default_context(cafile=bundle or get_cert_path(True))
+            return self._trust
+
+    def sign(
+        self, service: str, method: str, url: str, headers: Mapping[str, str], body: bytes
+    ) -> dict[str, str]:
+        """The headers with a signature over them and the body, as of now.
+
+        https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
+        """
+        kind = S3SigV4Auth if service == "s3" else SigV4Auth
+        request = AWSRequest(method=method, url=url, headers=dict(headers), data=body)
+        kind(self._credentials(), service, self._region).add_auth(request)
+        return dict(request.headers.items())
+
     def bucket_url(self, bucket: str) -> str:
         """Where the world reaches a bucket: at its region, or path-style at an emulator.
 
@@ -136,7 +176,7 @@ class Clients:
         """
         if self.endpoint:
             return f"{self.endpoint}/{bucket}"
-        region = self._region()
+        region = self._region
         return f"https://{bucket}.s3.{region}.amazonaws.com" + ".cn" * region.startswith("cn-")
 
     def presign(
@@ -146,7 +186,7 @@ class Clients:
 
         https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
         """
-        signer = S3SigV4QueryAuth(self._credentials(), "s3", self._region(), expires=seconds)
+        signer = S3SigV4QueryAuth(self._credentials(), "s3", self._region, expires=seconds)
         request = AWSRequest(method=method, url=url, headers=dict(headers))
         # What `signer.add_auth` does, at a moment of our choosing.
         request.context["timestamp"] = signed_at.astimezone(UTC).strftime(SIGV4_TIMESTAMP)
@@ -163,6 +203,7 @@ class Clients:
                 raise NoCredentialsError
             return found.get_frozen_credentials()
 
+    @cached_property
     def _region(self) -> str:
         return str(self.session().get_config_variable("region"))
 
