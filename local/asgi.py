@@ -65,6 +65,11 @@ class Request:
         return joined
 
     @property
+    def has_body(self) -> bool:
+        """A request whose headers speak of no body has none (RFC 9112, 6.3)."""
+        return "content-length" in self.headers or "transfer-encoding" in self.headers
+
+    @property
     def client(self) -> str:
         """The address of the client."""
         known = self.scope.get("client")
@@ -84,6 +89,8 @@ class Request:
 
     async def body(self, limit: int, idle: float, total: float) -> bytes:
         """The whole body, or `TooLarge`."""
+        if not self.has_body:
+            return b""
         whole = bytearray()
         self._refuse_if(int(self.headers.get("content-length", 0)) > limit, limit)
         async for chunk in self.chunks(idle, total):

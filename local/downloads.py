@@ -5,9 +5,10 @@ import os
 import re
 from collections.abc import Mapping
 from concurrent.futures import Executor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from typing import IO
+from io import FileIO
 from urllib.parse import quote
 
 from local.asgi import Answer, Headers, Plain, Request, Send, start
@@ -19,6 +20,8 @@ from shared.signing import GET_LIFE
 from shared.system import System
 
 READ_BYTES = 2**20
+AT_ONCE = getattr(os, "RWF_NOWAIT", None)
+"""Read what is in memory, and nothing else; not every system can."""
 MEDIA_TYPES = {extension: media_type for media_type, extension in EXTENSIONS.items()} | {
     "jpeg": "image/jpeg",
     "avif": "image/avif",
@@ -48,7 +51,7 @@ class FileAnswer:
 
     status: int
     headers: Headers
-    file: IO[bytes] = field(repr=False)
+    file: FileIO = field(repr=False)
     span: Span
     head_only: bool
     threads: Executor = field(repr=False)
@@ -84,15 +87,13 @@ class Downloads:
         """The blob, a part of it, or word that the client has it already."""
         query = dict(request.query)
         blobs.check(request.method, key, query, self._system.now())
-        path = blobs.path(key)
-        loop = asyncio.get_running_loop()
         try:
-            file = await loop.run_in_executor(self._threads, lambda: path.open("rb"))
+            file = blobs.path(key).open("rb", buffering=0)
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             raise NotFound("there is no such blob") from None
         return self._answer(request, file, _headers(key, query.get("filename")))
 
-    def _answer(self, request: Request, file: IO[bytes], headers: Headers) -> Answer:
+    def _answer(self, request: Request, file: FileIO, headers: Headers) -> Answer:
         state = os.fstat(file.fileno())
         etag = f'"{state.st_mtime_ns:x}-{state.st_size:x}"'
         headers = [*headers, ("etag", etag), ("accept-ranges", "bytes")]
@@ -107,15 +108,31 @@ class Downloads:
         return self._part(request, file, headers, span, state.st_size)
 
     def _part(
-        self, request: Request, file: IO[bytes], headers: Headers, span: Span, size: int
-    ) -> FileAnswer:
+        self, request: Request, file: FileIO, headers: Headers, span: Span, size: int
+    ) -> Answer:
         status = 200
         if "range" in request.headers and span.size < size:
             status = 206
             place = f"bytes {span.first}-{span.end - 1}/{size}"
             headers = [*headers, ("content-range", place)]
+        head_only = request.method == "HEAD"
+        data = None if head_only else read_at_once(file, span)
+        if data is not None:
+            file.close()
+            return Plain(status, headers, data)
         file.seek(span.first)
-        return FileAnswer(status, headers, file, span, request.method == "HEAD", self._threads)
+        return FileAnswer(status, headers, file, span, head_only, self._threads)
+
+
+def read_at_once(file: FileIO, span: Span) -> bytes | None:
+    """Those bytes, if there are not many and none has to be waited for."""
+    if AT_ONCE is None or span.size > READ_BYTES:
+        return None
+    data = bytearray(span.size)
+    with suppress(OSError):  # not in memory, or a file system that cannot tell
+        if os.preadv(file.fileno(), [data], span.first, AT_ONCE) == span.size:
+            return bytes(data)
+    return None
 
 
 def wanted(headers: Mapping[str, str], etag: str, size: int) -> Span | None:

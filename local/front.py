@@ -20,6 +20,7 @@ import uvicorn
 
 from local import logs
 from local.asgi import Answer, ClientGone, Plain, Receive, Request, Scope, Send
+from local.changes import Changes
 from local.connection import Connection
 from local.downloads import Downloads
 from local.gateway import Functions, Gateway
@@ -32,6 +33,7 @@ from shared import lifeline
 from shared.bootstrap import connect
 from shared.embedded.blobs import FolderBlobs
 from shared.embedded.faults import told
+from shared.embedded.table import SqliteTable
 from shared.errors import AtelierError, MethodNotAllowed, NotFound
 from shared.settings import Settings, settings
 from shared.system import System
@@ -42,6 +44,7 @@ BLOBS = "/blobs/"
 BLOB_THREADS = 16
 DRAIN_SECONDS = 3
 OPEN_FILES = 8192
+EMBEDDED_ONLY = "the front serves the embedded adapters only: set ATELIER_DATA"
 
 Call = Callable[[Request], Awaitable[Answer]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
@@ -90,7 +93,7 @@ class BlobRoutes:
         if not isinstance(system.inbox, FolderBlobs) or not isinstance(
             system.artworks, FolderBlobs
         ):
-            raise TypeError("the front serves the embedded adapters only: set ATELIER_DATA")
+            raise TypeError(EMBEDDED_ONLY)
         threads = ThreadPoolExecutor(BLOB_THREADS, "blob")
         self._buckets = {blobs.bucket: blobs for blobs in (system.inbox, system.artworks)}
         self._downloads = Downloads(system, threads)
@@ -114,7 +117,10 @@ class BlobRoutes:
 def build(system: System, functions: Functions, guard: Guard | None) -> tuple[Front, BlobRoutes]:
     """The application over a system."""
     blobs = BlobRoutes(system)
-    return Front(Gateway(functions).answer, blobs.answer, guard), blobs
+    if not isinstance(system.table, SqliteTable):
+        raise TypeError(EMBEDDED_ONLY)
+    gateway = Gateway(functions, Changes(system, system.table.change_bell))
+    return Front(gateway.answer, blobs.answer, guard), blobs
 
 
 def _functions(chosen: Settings) -> Functions:
@@ -134,7 +140,7 @@ def _server(front: App) -> uvicorn.Server:
     config = uvicorn.Config(
         front,
         http=Connection,
-        loop="asyncio",
+        loop="uvloop",
         ws="none",
         lifespan="off",
         interface="asgi3",

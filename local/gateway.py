@@ -5,7 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from functions.api.admission import MAX_BODY_BYTES
+from functions.api.patience import JOB_PATH, wished
 from local.asgi import Plain, Request
+from local.changes import Changes
 from local.http_events import (
     Context,
     Event,
@@ -19,7 +21,6 @@ from shared.errors import Unauthenticated
 IDLE_SECONDS = 10.0
 BODY_SECONDS = 30.0
 HANDLERS = 16
-WAITERS = 64
 LOCAL_TENANT = "local"
 PUBLIC = frozenset({"/health", "/v1/openapi.json"})
 
@@ -36,28 +37,41 @@ class Functions:
 class Gateway:
     """What API Gateway is in the cloud."""
 
-    def __init__(self, functions: Functions) -> None:
+    def __init__(self, functions: Functions, changes: Changes) -> None:
         self._functions = functions
+        self._changes = changes
         self._threads = ThreadPoolExecutor(HANDLERS, "handler")
-        # Clients that wait hold their thread for 20 seconds: they must not keep others out.
-        self._patient_threads = ThreadPoolExecutor(WAITERS, "waiter")
 
     async def answer(self, request: Request) -> Plain:
         """What the functions answer to this request."""
         body = await request.body(MAX_BODY_BYTES, IDLE_SECONDS, BODY_SECONDS)
         event = http_event(request, body)
-        waits = any(name == "wait" for name, _ in request.query)
-        threads = self._patient_threads if waits else self._threads
-        return await asyncio.get_running_loop().run_in_executor(threads, self.invoke, event)
+        if request.method == "GET" and JOB_PATH.fullmatch(request.path):
+            return await self._look(event)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._ask, event)
 
-    def invoke(self, event: Event) -> Plain:
-        """Ask the authorizer where the path is not public, then the function."""
-        path, context = event["rawPath"], event["requestContext"]
-        if path == "/" or path.startswith("/studio/"):
+    async def _look(self, event: Event) -> Plain:
+        """A look at a job is a read by its key: a thread would cost more than it takes."""
+        self._authorize(event)
+        if wait := wished(event):
+            await self._changes.over(wait)
+            event["queryStringParameters"]["wait"] = "0"  # the function is not to wait again
+        return self._call(event)
+
+    def _ask(self, event: Event) -> Plain:
+        self._authorize(event)
+        return self._call(event)
+
+    def _call(self, event: Event) -> Plain:
+        if _is_page(event["rawPath"]):
             return answer(self._functions.studio(event, _lambda("studio", event)))
-        if path not in PUBLIC:
-            context["authorizer"] = {"lambda": self._caller(event)}
         return answer(self._functions.api(event, _lambda("api", event)))
+
+    def _authorize(self, event: Event) -> None:
+        """Ask the authorizer where the path is not public."""
+        path = event["rawPath"]
+        if not _is_page(path) and path not in PUBLIC:
+            event["requestContext"]["authorizer"] = {"lambda": self._caller(event)}
 
     def _caller(self, event: Event) -> dict[str, object]:
         authorize = self._functions.authorize
@@ -67,6 +81,10 @@ class Gateway:
         if not verdict.get("isAuthorized"):
             raise Unauthenticated("send an API key: `Authorization: Bearer ak_…`")
         return dict(verdict.get("context") or {})
+
+
+def _is_page(path: str) -> bool:
+    return path == "/" or path.startswith("/studio/")
 
 
 def _lambda(name: str, event: Event) -> Context:

@@ -1,6 +1,5 @@
 """The function behind the HTTP API."""
 
-from threading import Lock
 from typing import Any
 
 from functions.api import artworks, deliveries, health, jobs, models, openapi, uploads
@@ -8,13 +7,12 @@ from functions.api.admission import admit
 from functions.api.app import app
 from functions.api.patience import wait_for_change
 from functions.api.problems import problem
-from shared.bootstrap import connect
+from shared.bootstrap import connect, connect_at_init
 from shared.errors import AtelierError
 
 ROUTES = (artworks, deliveries, health, jobs, models, openapi, uploads)
 
-_resolving = Lock()
-"""The resolver keeps the request in class attributes. Lambda calls one at a time; we see to it."""
+connect_at_init()
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -24,8 +22,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         wait_for_change(connect(), admitted)
     except AtelierError as error:
         return _answer(error)
-    with _resolving:
-        return app.resolve(admitted, context)
+    return app.resolve(admitted, context)
 
 
 def _answer(error: AtelierError) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -10,11 +11,13 @@ import pytest
 
 from gpu_worker.worker import Worker
 from shared import lifecycle
+from shared.embedded.table import SqliteTable
 from shared.records import JobRecord, PulseRecord, UploadRecord
 from shared.system import System
 from tests.client import Answer, Client
 
 PLAIN = {"model": "plain", "input": {}}
+GIVE_UP = 30
 PIXEL = (
     b"GIF89a\x01\x00\x01\x00\x80\x00\x00\xff\xff\xff\x00\x00\x00,\x00\x00\x00\x00\x01\x00\x01\x00"
 )
@@ -121,6 +124,43 @@ def test_waiting_clients_do_not_keep_others_from_being_answered(client: Client) 
     assert time.monotonic() - began < 1.5
     for thread in waiting:
         thread.join()
+
+
+def test_many_are_answered_at_once_and_each_what_it_asked_for(connected: System) -> None:
+    def ask(tenant: str) -> None:
+        client = Client(tenant)
+        for n in range(15):
+            job = client.post("/v1/jobs", {**PLAIN, "metadata": {"who": f"{tenant} {n}"}}).json
+            seen = client.get(f"/v1/jobs/{job['id']}")
+            assert (seen.status, seen.json["metadata"]) == (200, {"who": f"{tenant} {n}"})
+        listed = client.get("/v1/jobs").json["items"]
+        assert {job["metadata"]["who"].split()[0] for job in listed} == {tenant}
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(ask, [f"tenant-{n}" for n in range(8)]))
+
+
+def test_who_waits_for_the_disk_keeps_nobody_from_looking(client: Client, system: System) -> None:
+    job = client.post("/v1/jobs", PLAIN).json
+    holding, looked = threading.Event(), threading.Event()
+    table = system.table
+    assert isinstance(table, SqliteTable)
+
+    def hold() -> None:
+        with table.database.alone():
+            holding.set()
+            looked.wait(GIVE_UP)
+
+    with ThreadPoolExecutor(2) as threads:
+        threads.submit(hold)
+        assert holding.wait(GIVE_UP)
+        submitting = threads.submit(client.post, "/v1/jobs", PLAIN)
+        with pytest.raises(TimeoutError):
+            submitting.result(0.3)
+        assert client.get(f"/v1/jobs/{job['id']}").status == 200
+        assert not submitting.done()
+        looked.set()
+        assert submitting.result(GIVE_UP).status == 202
 
 
 def test_the_same_key_and_body_again_give_the_same_job(client: Client, hand: Worker) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
+import uvicorn
 
 from local import connection
 from local.asgi import Plain, Receive, Request, Scope, Send
@@ -26,6 +27,11 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
     return await Plain(200, named, b"x" * (10**7 if request.path == "/large" else 0)).send(send)
 
 
+def run(server: uvicorn.Server, listening: socket.socket) -> None:
+    with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
+        runner.run(server.serve(sockets=[listening]))
+
+
 @pytest.fixture
 def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     for name in ("HEAD_SECONDS", "LINGER_SECONDS", "READ_SECONDS"):
@@ -34,7 +40,7 @@ def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     server = _server(echo)
     listening = socket.create_server(("127.0.0.1", 0))
     number = listening.getsockname()[1]
-    thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[listening])))
+    thread = threading.Thread(target=run, args=(server, listening))
     thread.start()
     yield number
     server.should_exit = True

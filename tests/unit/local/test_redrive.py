@@ -10,6 +10,7 @@ from functions.dead_letters import dead
 from local.__main__ import main
 from local.object_events import Created, notification
 from shared.aws.clients import Clients
+from shared.aws.wire import Wire
 from shared.bootstrap import assemble, disconnect
 from shared.message import DeliveryMessage, job_message
 from shared.ports import Queue
@@ -82,6 +83,7 @@ def test_in_the_cloud_those_queues_are_known_that_the_settings_name(
 ) -> None:
     for name, value in CREDENTIALS.items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setattr(Wire, "call", lambda *_: None)  # moto hears the SDK only
     with mock_aws():
         clients = Clients()
         names = (OBJECTS, dead(OBJECTS), DELIVERIES)

@@ -1,0 +1,133 @@
+"""`?wait=` at the front of one machine: a crowd that waits, and those who do not."""
+
+import asyncio
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from functions.api.handler import handler
+from local.front import Front, build
+from local.gateway import HANDLERS, Functions
+from shared import lifecycle
+from shared.records import JobRecord
+from shared.system import System
+
+CROWD = 8 * HANDLERS
+PLAIN = {"model": "plain", "input": {}}
+GIVE_UP = 60
+
+
+@pytest.fixture
+def front(connected: System) -> Front:
+    return build(connected, Functions(handler, handler), None)[0]
+
+
+def client(front: Front) -> httpx.AsyncClient:
+    transport = httpx.ASGITransport(app=front)
+    return httpx.AsyncClient(transport=transport, base_url="http://here", timeout=GIVE_UP)
+
+
+async def submit(asking: httpx.AsyncClient) -> str:
+    return str((await asking.post("/v1/jobs", json=PLAIN)).json()["id"])
+
+
+async def wait(asking: httpx.AsyncClient, job: str, seconds: int = 20) -> dict[str, Any]:
+    answered = await asking.get(f"/v1/jobs/{job}?wait={seconds}")
+    assert answered.status_code == 200
+    seen: dict[str, Any] = answered.json()
+    return seen
+
+
+def cancel(system: System, job_id: str) -> None:
+    job = system.table.get(JobRecord, job_id)
+    assert job is not None
+    lifecycle.apply(system.table, job, lambda job: lifecycle.cancel(job, system.now()))
+
+
+async def until_awaited(system: System, count: int) -> None:
+    """As many jobs are waited for, each by a name of its own in the folder of bells."""
+    async with asyncio.timeout(GIVE_UP):
+        while len(list(bells(system).glob("[!.]*-ear*"))) < count:
+            await asyncio.sleep(0.01)
+
+
+def bells(system: System) -> Path:
+    assert system.settings.data is not None
+    return system.settings.data / "bells" / "changes"
+
+
+def test_a_crowd_that_waits_keeps_nobody_out_and_is_woken_at_once(
+    front: Front, system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("local.changes.FALLBACK_SECONDS", GIVE_UP)
+
+    async def scene() -> list[dict[str, Any]]:
+        async with client(front) as asking:
+            jobs = [await submit(asking) for _ in range(3)]
+            crowd = [asyncio.create_task(wait(asking, jobs[n % 3])) for n in range(CROWD)]
+            await until_awaited(system, 3)
+            assert await submit(asking)
+            assert (await wait(asking, jobs[0], seconds=0))["status"] == "queued"
+            assert not any(task.done() for task in crowd)
+            for job in jobs:
+                await asyncio.to_thread(cancel, system, job)
+            return await asyncio.wait_for(asyncio.gather(*crowd), GIVE_UP)
+
+    began = time.monotonic()
+    seen = asyncio.run(scene())
+    assert {job["status"] for job in seen} == {"canceled"}
+    assert time.monotonic() - began < 15
+    assert not list(bells(system).glob("[!.]*-ear*"))
+
+
+def test_a_lost_ring_costs_a_moment_only(
+    front: Front, system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.embedded.ear.Ear.heard", lambda self: set())
+
+    async def scene() -> dict[str, Any]:
+        async with client(front) as asking:
+            job = await submit(asking)
+            waiting = asyncio.create_task(wait(asking, job))
+            await until_awaited(system, 1)
+            await asyncio.to_thread(cancel, system, job)
+            return await asyncio.wait_for(waiting, 15)
+
+    assert asyncio.run(scene())["status"] == "canceled"
+
+
+def test_where_the_disk_refuses_a_pipe_changes_are_seen_by_looking(
+    front: Front, system: System
+) -> None:
+    bells(system).parent.mkdir(exist_ok=True)
+    bells(system).touch()  # no folder can be made there
+
+    async def scene() -> dict[str, Any]:
+        async with client(front) as asking:
+            job = await submit(asking)
+            waiting = asyncio.create_task(wait(asking, job))
+            await asyncio.sleep(0.1)
+            await asyncio.to_thread(cancel, system, job)
+            return await asyncio.wait_for(waiting, 15)
+
+    assert asyncio.run(scene())["status"] == "canceled"
+
+
+def test_the_function_is_not_asked_to_wait_again(connected: System) -> None:
+    asked = []
+
+    def api(event: dict[str, Any], context: Any) -> dict[str, Any]:
+        asked.append(event.get("queryStringParameters", {}).get("wait"))
+        return handler(event, context)
+
+    front = build(connected, Functions(api, handler), None)[0]
+
+    async def scene() -> None:
+        async with client(front) as asking:
+            await wait(asking, await submit(asking), seconds=1)
+
+    asyncio.run(scene())
+    assert asked == [None, "0"]
