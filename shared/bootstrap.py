@@ -20,6 +20,13 @@ def _connected() -> System:
     return assemble(settings())
 
 
+def connect_at_init() -> None:
+    """Make what each invocation needs while the function starts: for that Lambda lends it a whole
+    processor, and later as much of one as its memory buys. Elsewhere nothing is made early."""
+    if settings().clients:
+        connect()
+
+
 def disconnect() -> None:
     """Forget the system and its settings: the next `connect` reads the environment again."""
     _connected.cache_clear()

@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from shared.bootstrap import connect
+from shared.bootstrap import connect, connect_at_init
 from shared.keys import verify
 from shared.system import System
+
+connect_at_init()
 
 
 def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:

@@ -7,8 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any
 
+from functions.batch import Record, answer
 from functions.delivery import deliver
-from shared.bootstrap import connect
+from shared.bootstrap import connect, connect_at_init
 from shared.logs import Logger
 from shared.message import DeliveryMessage
 
@@ -16,13 +17,14 @@ logger = Logger(service="deliver")
 
 THREADS = 32
 
+connect_at_init()
+
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Take each message of an SQS event; those that fail come again, the others do not."""
     records = event["Records"]
-    done = _threads().map(_take, records) if len(records) > 1 else map(_take, records)
-    failed = [record["messageId"] for record, good in zip(records, done, strict=True) if not good]
-    return {"batchItemFailures": [{"itemIdentifier": message} for message in failed]}
+    taken = _threads().map(_take, records) if len(records) > 1 else map(_take, records)
+    return answer(records, taken)
 
 
 @cache
@@ -31,7 +33,7 @@ def _threads() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(THREADS, thread_name_prefix="deliver")
 
 
-def _take(record: dict[str, Any]) -> bool:
+def _take(record: Record) -> bool:
     try:
         deliver(connect(), DeliveryMessage.model_validate_json(record["body"]))
     except Exception:

@@ -2,40 +2,35 @@
 
 from typing import Any
 
-from aws_lambda_powertools.utilities.batch import (
-    BatchProcessor,
-    EventType,
-    process_partial_response,
-)
-from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord
-
 from functions.announcing import announce
-from shared.bootstrap import connect
+from functions.batch import Record, answer
+from shared.bootstrap import connect, connect_at_init
 from shared.logs import Logger
 from shared.records import JobRecord
 
 logger = Logger(service="notify")
 
+JOB = {"S": "job"}
 
-def handler(event: dict[str, Any], context: Any) -> Any:
+connect_at_init()
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Take each record of a stream event; those that fail come again, the others do not."""
-    processor = BatchProcessor(
-        event_type=EventType.DynamoDBStreams, raise_on_entire_batch_failure=False
-    )
-    return process_partial_response(
-        event=event, record_handler=_take, processor=processor, context=context
-    )
+    return answer(event["Records"], map(_take, event["Records"]))
 
 
-def _take(record: DynamoDBRecord) -> None:
-    image = (record.dynamodb and record.dynamodb.new_image) or {}
-    if image.get("sk") != "job" or not image.get("announce"):
-        return
+def _take(record: Record) -> bool:
+    image = record.get("dynamodb", {}).get("NewImage", {})
+    if image.get("sk") != JOB or "announce" not in image:
+        return True
+    job_id = str(image["pk"]["S"])
     try:
-        _announce(str(image["pk"]))
-    except Exception:  # told here, since the batch processor says nothing of it
-        logger.exception("not announced", extra={"job": image["pk"]})
-        raise
+        _announce(job_id)
+    except Exception:
+        logger.exception("not announced", extra={"job": job_id})
+        return False
+    return True
 
 
 def _announce(job_id: str) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 from functions.sweep.due import sweep
 from functions.sweep.setbacks import Setbacks
-from shared.bootstrap import connect
+from shared.bootstrap import connect, connect_at_init
 from shared.logs import Logger
 
 logger = Logger(service="sweep")
@@ -13,6 +13,9 @@ setbacks = Setbacks()
 
 class SweepFailed(Exception):
     """Some records could not be settled: raised at the end, so that the function's alarm rings."""
+
+
+connect_at_init()
 
 
 def handler(event: Any, context: Any) -> dict[str, int]:

@@ -1,12 +1,9 @@
 """What `sam build` makes of the template: small, compiled, whole, and at work on its own."""
 
-import io
 import json
 import subprocess
 import sys
-import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +11,17 @@ import pytest
 
 from shared.aws.clients import Clients
 from shared.settings import Settings, environment
-from tests.cloudformation import TEMPLATE, resources
+from tests.artifacts import LAYER, Built, build
+from tests.cloudformation import TEMPLATE, environment_of, resources
 from tests.contract.conftest import CREDENTIALS
 from tests.contract.emulator import emulator
 from tests.contract.resources import deploy
-from tests.sam import ROOT, RUNTIME, run, runtime_python, tool
+from tests.sam import ROOT, RUNTIME, run, tool
 
 pytestmark = pytest.mark.slow
 
 FUNCTIONS = tuple(resources("AWS::Serverless::Function"))
 MAX_BYTES = 25 * 2**20
-LAYER = "SharedLayer"
 HOW_SAM_SEES_IT = """
 import json, sys
 from samcli.yamlhelper import yaml_parse
@@ -38,51 +35,27 @@ given = {"AllowedOrigins": "https://a.example,https://b.example", "JwtIssuer": "
 print(json.dumps(Translator({}, Parser()).translate(template, given)))
 """
 
+WHAT_IT_MAKES = """
+import gc, sys
+module, *sys.path[:0] = sys.argv[1:]
+__import__(module)
+clients = [one for one in gc.get_objects() if type(one).__name__ == "Clients"]
+print(",".join(service for one in clients for service in one._made))
+"""
 
-@dataclass(frozen=True)
-class Built:
-    """The build, and the interpreter that it was made for."""
 
-    folder: Path
-    python: Path
-
-    def call(self, function: str, event: str, settings: Settings) -> dict[str, Any]:
-        """Import the function's handler from its artifact and give it an event of `events/`."""
-        handler = resources("AWS::Serverless::Function")[function]["Handler"]
-        alone = [self.python, "-I", "-S", "-B", ROOT / "tests" / "runtime.py"]
-        arguments = [self.folder / function, self.folder / LAYER, handler]
-        ran = subprocess.run(
-            [*alone, *arguments, ROOT / "events" / f"{event}.json"],
-            cwd=self.folder,
-            env=environment(settings),
-            capture_output=True,
-            text=True,
-        )
-        assert ran.returncode == 0, ran.stdout + ran.stderr
-        told: dict[str, Any] = json.loads(ran.stdout.splitlines()[-1])
-        assert (told["strays"], told["uncompiled"]) == ([], [])
-        return told
+def call(built: Built, function: str, event: str, settings: Settings) -> dict[str, Any]:
+    """What comes of an event of `events/`."""
+    return built.call(function, ROOT / "events" / f"{event}.json", environment(settings))
 
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
-    python, folder = runtime_python(), tmp_path_factory.mktemp("built")
-    if python == Path(sys.executable):
-        told = f"NO python{RUNTIME} HERE: the artifacts were built and tried with {python} instead"
+    made = build(tmp_path_factory.mktemp("built"))
+    if made.python == Path(sys.executable):
+        told = f"NO python{RUNTIME} HERE: the artifacts were built and tried with {made.python}"
         print(f"\n{told}", file=sys.__stderr__)
-    ran = run(tool("sam"), "build", "--build-dir", folder, LAMBDA_PYTHON=str(python))
-    assert ran.returncode == 0, ran.stdout
-    return Built(folder, python)
-
-
-def packed(*folders: Path) -> int:
-    """The bytes of these folders, zipped."""
-    written = io.BytesIO()
-    with zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED) as archive:
-        for folder in folders:
-            for path in folder.rglob("*"):
-                archive.write(path, path.relative_to(folder.parent))
-    return len(written.getvalue())
+    return made
 
 
 # --- The template ---------------------------------------------------------------------------------
@@ -114,7 +87,7 @@ def test_sam_keeps_lists_as_lists() -> None:
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_a_function_and_its_layer_are_small(built: Built, function: str) -> None:
-    assert packed(built.folder / function, built.folder / LAYER) <= MAX_BYTES
+    assert built.zipped(function) <= MAX_BYTES
 
 
 @pytest.mark.parametrize("artifact", [*FUNCTIONS, LAYER])
@@ -133,6 +106,22 @@ def test_nothing_of_the_worker_is_in_it(built: Built, artifact: str) -> None:
     assert not names & {"torch", "numpy", "gpu_worker", "local", "boto3", "tests"}
 
 
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_function_makes_its_clients_when_it_starts(built: Built, function: str) -> None:
+    """While Lambda lends it a whole processor, and before anybody waits. Without the SDK, none."""
+    named = environment_of(function).get("ATELIER_CLIENTS", "")
+    module = resources("AWS::Serverless::Function")[function]["Handler"].rpartition(".")[0]
+    path = [str(built.folder / function), str(built.folder / LAYER / "python")]
+    ran = subprocess.run(
+        [built.python, "-I", "-S", "-B", "-c", WHAT_IT_MAKES, module, *path],
+        env=CREDENTIALS | {"ATELIER_CLIENTS": named},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    assert ran.stdout.strip() == named
+
+
 @pytest.mark.parametrize(
     ("function", "event", "expected"),
     [
@@ -146,20 +135,20 @@ def test_nothing_of_the_worker_is_in_it(built: Built, artifact: str) -> None:
 def test_a_handler_works_from_its_artifact(
     built: Built, tmp_path: Path, function: str, event: str, expected: dict[str, Any]
 ) -> None:
-    told = built.call(function, event, Settings(data=tmp_path))
+    told = call(built, function, event, Settings(data=tmp_path))
     assert told["answer"] == expected
 
 
 def test_the_api_works_from_its_artifact(built: Built, tmp_path: Path) -> None:
     here = Settings(data=tmp_path)
-    models = built.call("ApiFunction", "http_get_models", here)["answer"]
+    models = call(built, "ApiFunction", "http_get_models", here)["answer"]
     assert "paint" in {model["name"] for model in json.loads(models["body"])["items"]}
-    assert built.call("ApiFunction", "http_health", here)["answer"]["statusCode"] == 200
-    assert built.call("ApiFunction", "http_post_job", here)["answer"]["statusCode"] == 202
+    assert call(built, "ApiFunction", "http_health", here)["answer"]["statusCode"] == 200
+    assert call(built, "ApiFunction", "http_post_job", here)["answer"]["statusCode"] == 202
 
 
 def test_the_page_is_served_from_its_artifact(built: Built, tmp_path: Path) -> None:
-    page = built.call("StudioFunction", "studio_page", Settings(data=tmp_path))["answer"]
+    page = call(built, "StudioFunction", "studio_page", Settings(data=tmp_path))["answer"]
     assert page["statusCode"] == 200
     assert "<!doctype html>" in page["body"].lower()
 
@@ -181,14 +170,14 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
 
 def test_the_artifacts_work_with_aws(built: Built, cloud: Settings) -> None:
     """One story, since a process takes a second: a drop and a job are taken and can be seen."""
-    health = built.call("ApiFunction", "http_health", cloud)["answer"]
+    health = call(built, "ApiFunction", "http_health", cloud)["answer"]
     assert json.loads(health["body"]) == {"ready": True, "reasons": []}
-    assert built.call("ApiFunction", "http_post_job", cloud)["answer"]["statusCode"] == 202
-    drops = built.call("IngestFunction", "s3_drop_names", cloud)["answer"]
+    assert call(built, "ApiFunction", "http_post_job", cloud)["answer"]["statusCode"] == 202
+    drops = call(built, "IngestFunction", "s3_drop_names", cloud)["answer"]
     assert drops == {"batchItemFailures": []}
-    batch = built.call("ApiFunction", "http_list_batch", cloud)["answer"]
+    batch = call(built, "ApiFunction", "http_list_batch", cloud)["answer"]
     assert len(json.loads(batch["body"])["items"]) == 4
-    ticket = built.call("ApiFunction", "http_post_upload", cloud)["answer"]
+    ticket = call(built, "ApiFunction", "http_post_upload", cloud)["answer"]
     assert ticket["statusCode"] == 201
     for function, event in (
         ("AuthorizeFunction", "authorizer_unknown_key"),
@@ -196,4 +185,4 @@ def test_the_artifacts_work_with_aws(built: Built, cloud: Settings) -> None:
         ("DeliverFunction", "sqs_deliveries"),
         ("SweepFunction", "schedule_minute"),
     ):
-        built.call(function, event, cloud)
+        call(built, function, event, cloud)

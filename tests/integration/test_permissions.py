@@ -4,6 +4,8 @@ The events are replayed against moto, every call to AWS is written down, and the
 against the policies of `template.yaml`. Moto itself would allow anything.
 """
 
+import json
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -11,6 +13,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+import botocore
 import pytest
 from moto import mock_aws
 
@@ -20,9 +23,6 @@ from functions.deliver.handler import handler as deliver
 from functions.ingest.handler import handler as ingest
 from functions.notify.handler import handler as notify
 from functions.sweep.handler import handler as sweep
-from gpu_worker.drain import Drain
-from gpu_worker.registry import Registry
-from gpu_worker.worker import Worker
 from shared.aws import cloud
 from shared.aws.clients import Clients
 from shared.aws.table import DynamoTable
@@ -32,12 +32,14 @@ from shared.message import job_message
 from shared.records import DropSource, UploadRecord
 from shared.settings import Settings, environment
 from shared.system import LANES, System
-from tests.cloudformation import Statement, queue_name, resources, statements
+from shared.trim import MODEL, trim
+from tests.cloudformation import Statement, queue_name, queues_of, resources, statements
 from tests.conftest import OWN_MODELS
 from tests.contract.conftest import CREDENTIALS
 from tests.contract.resources import deploy
-from tests.integration.working import Services
+from tests.integration.working import by_hand
 from tests.receiver import LOOPBACK, Reply, receiving
+from tests.sam import ROOT
 from tests.scenes import (
     JOB,
     TENANT,
@@ -50,6 +52,7 @@ from tests.scenes import (
     read_event,
     stored,
 )
+from tests.services import Services
 
 Need = tuple[str, str]
 """An action, and on what, in the words of `tests.cloudformation`."""
@@ -75,9 +78,12 @@ class Notebook:
 
     made: Settings
     needs: set[Need] = field(default_factory=set)
+    called: set[Need] = field(default_factory=set)
+    """Operations, by the SDK's own names, and of which service."""
 
     def write(self, params: dict[str, Any], model: Any, **_: Any) -> None:
         service = str(model.service_model.service_name)
+        self.called.add((service, str(model.name)))
         self.needs |= getattr(self, f"_{service}")(str(model.name), params)
 
     def _dynamodb(self, operation: str, params: Mapping[str, Any]) -> set[Need]:
@@ -102,7 +108,8 @@ class Notebook:
 
     def _sqs(self, operation: str, params: Mapping[str, Any]) -> set[Need]:
         names = {url: name for name, url in self.made.queues.items()}
-        return {(f"sqs:{operation}", QUEUES[names[params["QueueUrl"]]])}
+        permission = operation.removesuffix("Batch")  # there is none for batches
+        return {(f"sqs:{permission}", QUEUES[names[params["QueueUrl"]]])}
 
     def _sns(self, operation: str, params: Mapping[str, Any]) -> set[Need]:
         return {(f"sns:{operation}", "EventsTopic")}
@@ -123,33 +130,42 @@ def read(bucket: str, key: str) -> set[Need]:
 
 PAST = datetime.now(UTC) - timedelta(days=2)
 DROP = DropSource(batch="autumn show", name="a fox.jpg")
+OTHER_DROP = DropSource(batch="autumn show", name="another.jpg")
 DROP_KEY = f"drops/{TENANT}/autumn show/a fox.jpg"
 OWN = "01k9q4w8e7r6t5y4z3x2v1b0m"
-
-
-def worker(system: System) -> Worker:
-    return Worker(system, Registry(OWN_MODELS, "cpu"), Drain(60))
 
 
 def made(system: System, **fields: Any) -> None:
     """A job that a worker has made; its end is yet to be told."""
     job = put_job(system, **fields)
     system.lane(job.pool, job.lane).send(job_message(job.id), job.tenant)
-    worker(system).once()
+    by_hand(system).once()
 
 
 def before_api(system: System) -> None:
     put_upload(system, starts=None)
     made(system, uploads=(UPLOAD,), drop=DROP)
     put_delivery(system)
+    put_job(system, f"{OWN}0", lane="bulk", drop=OTHER_DROP)
 
 
 def through_the_api(_: System) -> None:
     first = ("http_post_job", "http_post_upload", "http_health", "http_list_jobs")
-    looks = ("http_list_batch", "http_get_job", "http_get_artwork", "http_get_manifest")
+    looks = ("http_list_batch", "http_get_artwork", "http_get_manifest")
     last = ("http_list_deliveries", "http_redeliver", "http_delete_job")
     for name in (*first, *looks, *last):
         assert api(read_event(name), None)["statusCode"] < 400, name
+
+
+def before_look(system: System) -> None:
+    put_job(system, lane="bulk", drop=DROP)
+
+
+def through_look(system: System) -> None:
+    """At a job that is queued, and at one that runs."""
+    for _ in range(2):
+        assert api(read_event("http_get_job"), None)["statusCode"] == 200
+        system.table.put(stored(system).model_copy(update={"started_at": PAST}))
 
 
 def before_authorize(system: System) -> None:
@@ -203,8 +219,8 @@ def before_sweep(system: System) -> None:
     put_job(system, f"{OWN}1", wake_at=PAST, lane="bulk")
     put_awaiting(system, f"{OWN}2", wake_at=PAST)
     put_upload(system, starts=f"{OWN}2")
-    other = DropSource(batch="autumn show", name="another.jpg")
-    put_job(system, f"{OWN}3", wake_at=PAST, deleted=True, drop=other, artworks=told.artworks)
+    deleted = {"deleted": True, "drop": OTHER_DROP, "artworks": told.artworks}
+    put_job(system, f"{OWN}3", wake_at=PAST, **deleted)
     put_upload(system, f"{OWN}4", jobs=(), starts=None, expires_at=PAST, due_at=PAST)
     put_delivery(system, next_try_at=PAST)
     system.artworks.put(f"{TENANT}/{OWN}3/late.png", b"0", "image/png")
@@ -244,11 +260,11 @@ def through_work(system: System) -> None:
     def cancel(_: int, name: str, given: tuple[Any, ...]) -> None:
         """The last job, once its artwork is stored: that is removed again."""
         late = stored(system, f"{OWN}3")
-        if name == "artworks.put" and late.holder and not late.cancel_requested:
+        if name.startswith("artworks.put") and late.holder and not late.cancel_requested:
             system.table.put(late.model_copy(update={"cancel_requested": True}))
 
     services.after = cancel
-    hand = worker(services.system)
+    hand = by_hand(services.system)
     for _ in range(4):
         hand.once()
     assert stored(system, f"{OWN}2").status is Status.SUCCEEDED
@@ -267,6 +283,7 @@ class Story:
 
 STORIES = (
     Story("ApiRole", before_api, through_the_api),
+    Story("LookRole", before_look, through_look),
     Story("AuthorizeRole", before_authorize, through_authorize),
     Story("IngestRole", before_ingest, through_ingest),
     Story("NotifyRole", before_notify, through_notify),
@@ -278,7 +295,8 @@ SIGNED: dict[str, set[Need]] = {
     "ApiRole": {
         ("s3:PutObject", "InboxBucket.Arn/uploads/tenant/id"),
         ("s3:GetObject", "ArtworksBucket.Arn/tenant/job/0-digest.png"),
-    }
+    },
+    "LookRole": {("s3:GetObject", "ArtworksBucket.Arn/tenant/job/0-digest.png")},
 }
 """What is not called but signed, for somebody else to call."""
 
@@ -290,17 +308,31 @@ def story(request: pytest.FixtureRequest) -> Story:
 
 
 @pytest.fixture(scope="module")
-def needs(story: Story, catalogue_file: Path) -> set[Need]:
-    """Everything that the role would have been asked for."""
+def notebook(story: Story, catalogue_file: Path) -> Notebook:
+    """Everything that was called, and that the role would have been asked for."""
     more = {"catalogue": catalogue_file, "models": OWN_MODELS, "device": "cpu"}
     more |= {"default_model": "plain", "allow_networks": LOOPBACK}
     with mock_aws(), pytest.MonkeyPatch.context() as patch:
         for name, value in CREDENTIALS.items():
             patch.setenv(name, value)
         chosen = stack(Clients()).model_copy(update=more)
-        for name, value in environment(chosen).items():
+        for name, value in environment(told(story, chosen)).items():
             patch.setenv(name, value)
-        return SIGNED.get(story.role, set()) | replayed(story, cloud(chosen))
+        return replayed(story, by_the_sdk(cloud(chosen)))
+
+
+@pytest.fixture(scope="module")
+def needs(story: Story, notebook: Notebook) -> set[Need]:
+    return SIGNED.get(story.role, set()) | notebook.needs
+
+
+def told(story: Story, chosen: Settings) -> Settings:
+    """The settings with the queues only that the template tells the function of."""
+    function = story.role.replace("Role", "Function")
+    if function not in resources("AWS::Serverless::Function"):
+        return chosen
+    queues = {name: chosen.queues[name] for name in queues_of(function)}
+    return chosen.model_copy(update={"queues": queues})
 
 
 def stack(clients: Clients) -> Settings:
@@ -313,14 +345,21 @@ def stack(clients: Clients) -> Settings:
     return made.model_copy(update={"queues": made.queues | urls})
 
 
-def replayed(story: Story, behind_the_scenes: System) -> set[Need]:
+def replayed(story: Story, behind_the_scenes: System) -> Notebook:
     story.before(behind_the_scenes)
     disconnect()
-    table, notebook = connect().table, Notebook(behind_the_scenes.settings)
+    table, notebook = by_the_sdk(connect()).table, Notebook(behind_the_scenes.settings)
     assert isinstance(table, DynamoTable)
     table.clients.session().register("provide-client-params.*.*", notebook.write)
     story.through(behind_the_scenes)
-    return notebook.needs
+    return notebook
+
+
+def by_the_sdk(system: System) -> System:
+    """Moto and the notebook see only the calls that the SDK makes."""
+    assert isinstance(system.table, DynamoTable)
+    system.table.clients.wire = None
+    return system
 
 
 def test_a_role_allows_what_is_called(story: Story, needs: set[Need]) -> None:
@@ -337,6 +376,24 @@ def test_a_role_allows_nothing_that_is_not_called(story: Story, needs: set[Need]
         if not any(fits((action, resource), need) for need in needs)
     }
     assert unused - SPARE == set()
+
+
+def test_the_layer_keeps_what_is_called(notebook: Notebook, kept: set[Need]) -> None:
+    assert notebook.called - kept == set()
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> set[Need]:
+    """The operations that are left of the SDK's in the layer."""
+    data = tmp_path_factory.mktemp("botocore") / "data"
+    shutil.copytree(Path(botocore.__file__).with_name("data"), data)
+    trim(data, ROOT / "shared" / "aws")
+    models = {path.parts[-3]: path for path in data.glob(f"*/*/{MODEL}")}
+    return {
+        (service, operation)
+        for service, path in models.items()
+        for operation in json.loads(path.read_text())["operations"]
+    }
 
 
 def policy(role: str) -> list[Statement]:

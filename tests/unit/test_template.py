@@ -13,10 +13,11 @@ import pytest
 
 from functions.dead_letters import dead
 from shared.aws.table import _item
-from shared.contract import Status
+from shared.contract import MAX_WAIT_SECONDS, Status
 from shared.records import JobRecord, PulseRecord, Record
 from shared.settings import PREFIX, Settings
 from shared.system import DELIVERIES, LANES, OBJECTS
+from shared.trim import SERVICES
 from tests.cloudformation import (
     environment_of,
     queue_name,
@@ -32,6 +33,11 @@ FUNCTIONS = tuple(resources("AWS::Serverless::Function"))
 BUCKETS = tuple(resources("AWS::S3::Bucket"))
 WORK = {OBJECTS, DELIVERIES, *(f"standard-{lane}" for lane in LANES)}
 DEAD = {dead(name) for name in WORK}
+LOOKED_AT = {
+    "ApiFunction": {"BulkQueue.Arn"},
+    "LookFunction": {"InteractiveQueue.Arn", "BulkQueue.Arn"},
+}
+"""Queues in which a job may stand that is shown."""
 TWO_WEEKS = 14 * 24 * 3600
 
 
@@ -136,11 +142,17 @@ def test_the_layer_has_the_versions_that_the_tests_run_with() -> None:
 
 def test_the_layer_keeps_every_service_that_the_code_calls() -> None:
     source = "".join(path.read_text() for path in (ROOT / "shared" / "aws").glob("*.py"))
-    called = set(re.findall(r'\.call\(\s*"(\w+)"', source))
-    makefile = (ROOT / "shared" / "Makefile").read_text()
-    kept = re.search(r"^SERVICES := (.+)$", makefile, re.MULTILINE)
-    assert kept
-    assert set(kept[1].split()) == called
+    assert set(re.findall(r'\.call\(\s*"(\w+)"', source)) == SERVICES
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_function_makes_clients_of_what_it_may_call(function: str) -> None:
+    """Those that every invocation calls, when it starts; they are named for nothing else."""
+    made = set(filter(None, environment_of(function).get("ATELIER_CLIENTS", "").split(",")))
+    role = statements(function.replace("Function", "Role"))
+    may = {action.partition(":")[0] for one in role for action in one.actions}
+    assert made <= may
+    assert ("dynamodb" in made) == ("dynamodb" in may)
 
 
 # --- It is no more open than it must be -----------------------------------------------------------
@@ -168,7 +180,7 @@ def test_a_function_may_send_where_it_is_told_to(function: str) -> None:
     role = list(statements(function.replace("Function", "Role")))
     may = {to for one in role if "sqs:SendMessage" in one.actions for to in one.resources}
     told = {f"{logical_id}.Arn" for name, logical_id in queues_of(function).items() if name in WORK}
-    assert told == may - {"AnnouncementsDeadQueue.Arn"}
+    assert told - LOOKED_AT.get(function, set()) == may - {"AnnouncementsDeadQueue.Arn"}
 
 
 def test_only_the_page_health_and_the_description_are_public() -> None:
@@ -184,6 +196,28 @@ def test_only_the_page_health_and_the_description_are_public() -> None:
         ("/studio/{file}", "get"),
         ("/health", "get"),
         ("/v1/openapi.json", "get"),
+    }
+
+
+def test_who_waits_for_a_job_takes_nothing_from_who_submits_one() -> None:
+    """A look at a job, which `?wait=` holds, has a function and executions of its own."""
+    paths = resources("AWS::Serverless::HttpApi")["HttpApi"]["DefinitionBody"]["paths"]
+    led = {
+        (method, path): operation["x-amazon-apigateway-integration"]["$ref"].rpartition("/")[2]
+        for path, methods in paths.items()
+        for method, operation in methods.items()
+    }
+    assert {place for place, to in led.items() if to == "look"} == {("get", "/v1/jobs/{id}")}
+    look = resources("AWS::Serverless::Function")["LookFunction"]
+    assert look["ReservedConcurrentExecutions"]["Fn::If"][1] == {"Ref": "LookConcurrency"}
+    assert look["Timeout"] > MAX_WAIT_SECONDS
+
+
+def test_a_look_only_reads() -> None:
+    allowed = {action for one in statements("LookRole") for action in one.actions}
+    assert allowed - {"sts:AssumeRole"} == {
+        *("logs:CreateLogStream", "logs:PutLogEvents"),
+        *("dynamodb:GetItem", "s3:GetObject"),
     }
 
 

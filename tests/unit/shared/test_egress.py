@@ -7,21 +7,17 @@ import ssl
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from shared import egress
 from shared.addresses import is_public, read_address
 from shared.egress import Answer, fetch, post, read_target
 from shared.errors import InputError
 from tests.receiver import LOOPBACK, Reply, receiving, speaking
+from tests.tls import certified
 
 LIMIT = 100_000
 
@@ -527,35 +523,11 @@ def test_no_descriptor_is_left_open() -> None:
 @pytest.fixture
 def tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ssl.SSLContext]:
     """A server's side of TLS for `art.test`, by an authority that we trust in this test."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    certificate = _certificate(key, "art.test")
-    (tmp_path / "cert.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    (tmp_path / "key.pem").write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "cert.pem"))
+    context, trust = certified(tmp_path, "art.test")
+    monkeypatch.setenv("SSL_CERT_FILE", str(trust))
     egress._trust.cache_clear()
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(tmp_path / "cert.pem", tmp_path / "key.pem")
     yield context
     egress._trust.cache_clear()
-
-
-def _certificate(key: ec.EllipticCurvePrivateKey, host: str) -> x509.Certificate:
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
-    now = datetime.now(UTC)
-    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-    return (
-        builder.not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(hours=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, hashes.SHA256())
-    )
 
 
 def test_the_certificate_is_checked_for_the_name_not_the_address(tls: ssl.SSLContext) -> None:
