@@ -8,10 +8,12 @@ PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-all lint chaos clean
+.PHONY: help setup run test test-all lint chaos bench clean
 
 CHAOS_JOBS ?= 10000
 CHAOS_SEEDS ?= 1 2 3
+# What to compare with, where there is a network: celery,dramatiq,litserve,rq. Redis comes from Debian.
+BENCH_PEERS ?=
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +36,9 @@ lint: $(VENV)/ready-dev ## ruff and mypy
 
 chaos: $(VENV)/ready-dev ## the running system under attack: CHAOS_JOBS (10,000) with each of CHAOS_SEEDS (1 2 3)
 	for seed in $(CHAOS_SEEDS); do $(PY) -m tests.chaos --jobs $(CHAOS_JOBS) --seed $$seed --workers 5 || exit 1; done
+
+bench: $(VENV)/ready-dev ## all benchmarks, into tests/bench/README.md; against BENCH_PEERS=celery,litserve
+	$(PY) -m tests.bench --peers "$(BENCH_PEERS)"
 
 clean: ## remove the environments and caches (never your data)
 	rm -rf $(VENV) .cache .aws-sam .mypy_cache .ruff_cache .pytest_cache

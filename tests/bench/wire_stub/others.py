@@ -1,0 +1,17 @@
+"""What the functions call besides: a secret, and a topic that nobody listens to."""
+
+from tests.bench.wire_stub.message import Answer, told
+
+SECRET = "the master secret"
+PUBLISHED = (
+    b'<PublishResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><PublishResult>'
+    b"<MessageId>message</MessageId></PublishResult></PublishResponse>"
+)
+
+
+def secret() -> Answer:
+    return told({"ARN": "arn:aws:secretsmanager:::secret", "SecretString": SECRET})
+
+
+def published() -> Answer:
+    return Answer(200, PUBLISHED, {"Content-Type": "text/xml"})
