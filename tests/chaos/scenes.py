@@ -47,7 +47,7 @@ DUPLICATES = Scene(
 """Every message comes twice, and some jobs take long."""
 
 RACES = Scene(
-    orders=tuple(Order(n, seconds=0.2) for n in range(24)), share=1.0, only=("doubled", "slow")
+    orders=tuple(Order(n) for n in range(60)), share=1.0, only=("doubled", "slow"), workers=6
 )
 """Most messages come twice and all calls take their time: two reach for one job at one moment."""
 
@@ -58,13 +58,22 @@ ZOMBIES = Scene(
 
 FAILURES = Scene(
     orders=(
-        *(Order(n, seconds=0.5, count=4, hook="fine") for n in range(8)),
-        *(Order(n, seconds=1.5, count=2) for n in range(8, 12)),
+        *(Order(n, seconds=0.4, count=12, hook="fine") for n in range(10)),
+        *(Order(n, seconds=1.5, count=2) for n in range(10, 14)),
     ),
-    attacks=("wait 1", "kill holder", "kill pump", "wait 1", "kill holder"),
+    attacks=("wait 1", "kill holder", "kill pump", *5 * ("wait 1", "kill holder")),
     share=0.2,
 )
 """Calls fail and processes die."""
+
+LOSSES = Scene(
+    orders=tuple(Order(n, seconds=1.0, count=16) for n in range(16)),
+    attacks=6 * ("wait 1", "kill holder"),
+    share=1.0,
+    only=("slow",),
+    tries=9,
+)
+"""All calls take their time, and workers die: much is stored that was never committed."""
 
 POISON = Scene(
     orders=(Order(0, model="deadly", poison="deadly"), Order(1), Order(2, count=2)),
@@ -77,6 +86,7 @@ SCENES = {
     "acts": ACTS,
     "duplicates": DUPLICATES,
     "failures": FAILURES,
+    "losses": LOSSES,
     "poison": POISON,
     "races": RACES,
     "zombies": ZOMBIES,

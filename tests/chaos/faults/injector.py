@@ -18,6 +18,7 @@ from tests.chaos.faults.journal import Journal
 
 SLOW_SECONDS = (0.005, 0.15)
 LATE_SECONDS = (0.2, 2.0)
+DOUBLED_SECONDS = 0.1
 FAILING = ("refused", "unanswered")
 
 Call = Callable[..., Any]
@@ -34,14 +35,14 @@ class Injector:
 
     def struck(self, port: Any, name: str, operation: str, kinds: tuple[str, ...]) -> Call:
         """The port's operation, which sometimes meets with one of these faults. What a port calls
-        of its own meets with none."""
+        of its own, or several calls that are one commit, meet with what befalls messages only."""
         call: Call = getattr(port, operation)
         around = self._within if operation == "writer" else self._instead
+        to_messages = tuple(kind for kind in kinds if kind in ("doubled", "late"))
 
         def struck(*given: Any, **named: Any) -> Any:
-            if getattr(self._thread, "inside", False):
-                return call(*given, **named)
-            told = (self._dice.strike(kinds), name, operation)
+            likely = to_messages if getattr(self._thread, "inside", False) else kinds
+            told = (self._dice.strike(likely), name, operation)
             return around(told, port, call, *given, **named)
 
         return struck
@@ -87,7 +88,10 @@ class Injector:
         return call(*given, **named)
 
     def doubled(self, port: Any, call: Call, *given: Any, **named: Any) -> Any:
-        call(*given, **named)
+        """The second copy comes a moment later, and may come to somebody else."""
+        copy = threading.Timer(self._dice.between(0, DOUBLED_SECONDS), call, given, named)
+        copy.daemon = True
+        copy.start()
         return call(*given, **named)
 
     def late(self, port: Queue, send: Call, body: str, group: str, delay: float = 0) -> None:
@@ -106,8 +110,9 @@ class Injector:
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
+        before = getattr(self._thread, "inside", False)
         self._thread.inside = True
         try:
             yield
         finally:
-            self._thread.inside = False
+            self._thread.inside = before
