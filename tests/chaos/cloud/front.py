@@ -6,24 +6,39 @@ SOCKET is the number of a listening socket that several of these share: each ans
 a time, as a Lambda environment does, those that wait for a change apart.
 """
 
+import asyncio
 import os
 import socket
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import uvicorn
 
 from functions.api.handler import handler as api
 from functions.studio.handler import handler as studio
 from local import logs
-from local.asgi import Answer, Request
+from local.asgi import Answer, Plain, Request
 from local.connection import Connection
 from local.front import Front
 from local.gateway import Functions, Gateway
+from local.http_events import Event
 from shared import lifeline
 from shared.errors import NotFound
 from shared.settings import settings
 
 DRAIN_SECONDS = 3
+WAITERS = 64
+
+
+class Environments(Gateway):
+    """Each call is a function's own: those that wait for a change do so in its thread."""
+
+    def __init__(self, functions: Functions) -> None:
+        self._functions = functions
+        self._threads = ThreadPoolExecutor(WAITERS, "environment")
+
+    async def _look(self, event: Event) -> Plain:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._ask, event)
 
 
 async def no_blobs(_: Request) -> Answer:
@@ -35,7 +50,7 @@ def main() -> None:
     """Serve until SIGTERM."""
     lifeline.hold(lifeline.end_within(DRAIN_SECONDS + 2.0))
     logs.configure(settings().log_level)
-    front = Front(Gateway(Functions(api, studio)).answer, no_blobs, None)
+    front = Front(Environments(Functions(api, studio)).answer, no_blobs, None)
     config = uvicorn.Config(
         front,
         http=Connection,
