@@ -90,7 +90,6 @@ class Injector:
     def doubled(self, port: Any, call: Call, *given: Any, **named: Any) -> Any:
         """The second copy comes a moment later, and may come to somebody else."""
         copy = threading.Timer(self._dice.between(0, DOUBLED_SECONDS), call, given, named)
-        copy.daemon = True
         copy.start()
         return call(*given, **named)
 
