@@ -74,10 +74,11 @@ class Device:
     def tend(self) -> None:
         """Give up at once what would come to its turn too late: what a drain has no time for, and
         what other workers may make sooner."""
+        current = self._current
         with self._changed:
-            ahead = self._current.expected() if self._current else 0.0
+            ahead = current.expected() if current else 0.0
             for share in self._shares:
-                each = self._expected(share)
+                each = self._expected(share, current)
                 if self._drain.asked:
                     if ahead + each > self._drain.left:
                         share.hold.end(Stop.DRAIN)
@@ -86,11 +87,11 @@ class Device:
                 ahead += each * len(share.waiting) / self.flow.batch
             self.flow.ahead = ahead
 
-    def _expected(self, share: Share) -> float:
+    def _expected(self, share: Share, current: Estimate | None) -> float:
         """Seconds of a batch. Of a model that is new here, what the one on the device has taken."""
         usual = self.pace.usual(share.kind[0])
         if usual is None:
-            return self._current.elapsed if self._current else 0.0
+            return current.elapsed if current else 0.0
         return usual
 
     def _run(self) -> None:

@@ -175,11 +175,17 @@ class Keeper:
         tick = min(TICK_SECONDS, self.system.settings.heartbeat / 2)
         while True:
             self._wait(tick)
-            with self._lock:
-                kept, spells = list(self._kept), list(self._spells)
-            self._tend(kept)
-            self._judge(kept)
-            self._mind(kept, spells)
+            try:
+                self._look_after_all()
+            except Exception:  # without this thread every job would be lost
+                logger.exception("the keeper stumbled")
+
+    def _look_after_all(self) -> None:
+        with self._lock:
+            kept, spells = list(self._kept), list(self._spells)
+        self._tend(kept)
+        self._judge(kept)
+        self._mind(kept, spells)
 
     def _wait(self, tick: float) -> None:
         """A tick, or as long as there is nothing to keep."""
