@@ -11,8 +11,11 @@ def free(device: str) -> int | None:
     cuda = _cuda(device)
     if cuda is None:
         return None
-    unused, _ = cuda.mem_get_info()
-    return int(unused + cuda.memory_reserved() - cuda.memory_allocated())
+    try:
+        unused, _ = cuda.mem_get_info()
+        return int(unused + cuda.memory_reserved() - cuda.memory_allocated())
+    except RuntimeError:  # a device in trouble: the batch will tell
+        return None
 
 
 def begin(device: str) -> int:
