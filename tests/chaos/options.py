@@ -28,7 +28,7 @@ class Options:
     """A short run instead, whose jobs, attacks and faults are written down."""
     only: tuple[str, ...] = ()
     """The kinds of faults; all, where none is named."""
-    tries: int = 6
+    tries: int = 8
     """So many that the suite's kills alone use up no job's."""
     visibility: float = 2.0
     patience: float = 60.0
