@@ -2,9 +2,12 @@
 
 from collections.abc import Callable
 from concurrent.futures import Future
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from threading import Lock, Thread
 from typing import TypeVar
+
+IDLE_SECONDS = 20.0
+"""A thread that had nothing to do for so long ends."""
 
 T = TypeVar("T")
 Task = Callable[[], None]
@@ -32,12 +35,21 @@ class Crew:
         return future
 
     def _work(self) -> None:
-        while True:
-            task = self._tasks.get()
+        while task := self._next():
             task()
             del task  # what it holds is not kept until the next one comes
             with self._lock:
                 self._idle += 1
+
+    def _next(self) -> Task | None:
+        while True:
+            try:
+                return self._tasks.get(timeout=IDLE_SECONDS)
+            except Empty:
+                with self._lock:
+                    if self._idle:
+                        self._idle -= 1
+                        return None  # else there is a task for this very thread
 
 
 def _fulfil(future: "Future[T]", work: Callable[[], T]) -> None:

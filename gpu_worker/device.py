@@ -49,7 +49,7 @@ class Device:
     ) -> None:
         self.registry, self.pace, self.flow, self.keeper = registry, pace, flow, keeper
         self._drain = drain
-        self._horizon = keeper.system.settings.visibility / 2
+        self._horizon = keeper.system.settings.visibility
         """Seconds ahead that jobs may wait here."""
         self._current: Estimate | None = None
         """Of the batch on the device."""

@@ -9,8 +9,9 @@ from threading import Condition
 
 FRESH = 0.2
 """The weight of the newest measure in a running mean."""
-FIRST = 8
-"""Jobs that are taken while nothing is known of how long they occupy the device."""
+FIRST = 1
+"""Jobs that are taken while nothing is known of how long they occupy the device: more would only
+wait here, where another worker might make them."""
 MOST = 64
 """Jobs under way at the same time, and artworks made that are not stored yet."""
 CALL = 10

@@ -44,7 +44,9 @@ class Decoder:
     @property
     def silent(self) -> bool:
         """It is alive, and says nothing unasked."""
-        return not select.select([self._socket], [], [], 0)[0]
+        poll = select.poll()  # `select` cannot watch a descriptor above 1023
+        poll.register(self._socket, select.POLLIN)
+        return not poll.poll(0)
 
     def ask(
         self, data: bytes, max_pixels: int, long_side: int | None, seconds: float

@@ -67,8 +67,8 @@ FAILURES = Scene(
 """Calls fail and processes die."""
 
 LOSSES = Scene(
-    orders=tuple(Order(n, seconds=1.0, count=16) for n in range(16)),
-    attacks=6 * ("wait 1", "kill holder"),
+    orders=tuple(Order(n, seconds=1.0, count=16) for n in range(24)),
+    attacks=12 * ("wait 1", "kill holder"),
     share=1.0,
     only=("slow",),
     tries=9,

@@ -131,21 +131,21 @@ def test_a_poison_job_costs_those_in_its_batch_no_try(
 def test_a_cancel_ends_one_job_of_a_batch_at_once_and_no_other(
     system: System, together: Submit, tmp_path: Path
 ) -> None:
-    gate, opened = tmp_path / "gate", tmp_path / "opened"
-    opened.touch()
-    first = together(gate=str(gate))
-    jobs = [together(seed=seed, gate=str(gate)) for seed in range(6)]
+    gate = tmp_path / "gate"
+    quick = [together(seed=seed) for seed in range(20)]
     with at_work(system):
-        for job in [first, *jobs[:1]]:
+        all_ended(system, quick)  # so it takes many at once
+        jobs = [together(seed=seed, gate=str(gate)) for seed in range(6)]
+        for job in jobs[:2]:
             until(system, job, lambda job: job.status is Status.RUNNING)
         now = system.now()
         lifecycle.apply(
-            system.table, current(system, first), lambda job: lifecycle.cancel(job, now)
+            system.table, current(system, jobs[0]), lambda job: lifecycle.cancel(job, now)
         )
-        assert until_ended(system, first).status is Status.CANCELED
+        assert until_ended(system, jobs[0]).status is Status.CANCELED
         gate.touch()
-        assert {job.status for job in all_ended(system, jobs)} == {Status.SUCCEEDED}
-    assert not blobs(system, first)
+        assert {job.status for job in all_ended(system, jobs[1:])} == {Status.SUCCEEDED}
+    assert not blobs(system, jobs[0])
 
 
 def test_a_duplicate_of_a_job_that_is_under_way_here_changes_nothing(
@@ -169,8 +169,10 @@ def test_after_a_loss_without_a_verdict_each_job_runs_alone(
 ) -> None:
     brief = chosen.model_copy(update={"visibility": 2.0})
     gate, log = tmp_path / "gate", tmp_path / "log"
-    jobs = [together(seed=seed, gate=str(gate)) for seed in range(4)]
+    quick = [together(seed=seed) for seed in range(20)]
     with working(brief) as victim:
+        all_ended(system, quick)  # so it takes many at once
+        jobs = [together(seed=seed, gate=str(gate)) for seed in range(4)]
         for job in jobs[:2]:
             until(system, job, lambda job: job.status is Status.RUNNING)
         victim.send_signal(signal.SIGKILL)
@@ -210,20 +212,29 @@ def test_what_would_wait_here_for_long_is_left_to_others_and_costs_no_try(
     system: System, chosen: Settings
 ) -> None:
     brief = chosen.model_copy(update={"visibility": 2.0})
-    params = {"seconds": 8.0, "steps": 80}
-    jobs = [submit(system, "local", request("looking", params=params)) for _ in range(4)]
+    quick = [submit(system, "local", request(seed=seed)) for seed in range(20)]
+    slow = request("looking", params={"seconds": 8.0, "steps": 80})
     with working(brief):
-        until(system, jobs[3], lambda job: job.attempt > 0)  # taken, as nothing was known
-        freed = until(system, jobs[3], lambda job: job.holder is None)
-        assert (freed.status, freed.tries) == (Status.RUNNING, 0)
-        time.sleep(1.5)  # a call that was under way may have taken it once more
-        attempts = current(system, jobs[3]).attempt
+        all_ended(system, quick)  # so it takes many at once
+        jobs = [submit(system, "local", slow) for _ in range(4)]
+        until_freed(system, jobs)
+        time.sleep(1.5)  # a call that was under way may have taken one once more
+        before = [current(system, job).attempt for job in jobs]
         time.sleep(1.5)
-        assert current(system, jobs[3]).attempt == attempts
-        assert current(system, jobs[0]).holder
+        now = [current(system, job) for job in jobs]
+        assert [job.attempt for job in now] == before
+        assert any(job.holder for job in now)
         with working(brief):
             done = all_ended(system, jobs)
     assert {(job.status, job.tries) for job in done} == {(Status.SUCCEEDED, 1)}
+
+
+def until_freed(system: System, jobs: list[JobRecord]) -> None:
+    """One that was taken is given back, while another is made."""
+    give_up = time.monotonic() + 60
+    while not any(job.attempt and not job.holder for job in (current(system, j) for j in jobs)):
+        assert time.monotonic() < give_up
+        time.sleep(0.05)
 
 
 def test_a_worker_that_drains_leaves_every_job_done_or_free(
