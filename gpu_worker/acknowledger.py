@@ -5,10 +5,7 @@ from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from threading import Condition, Thread
 
-from shared.logs import Logger
 from shared.ports import Letter, Queue
-
-logger = Logger(service="worker")
 
 MOST = 10
 LINGER_SECONDS = 0.1

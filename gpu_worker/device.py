@@ -1,6 +1,5 @@
 """The device: one thread in which models are loaded and make what waits, in batches across jobs."""
 
-import gc
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -141,8 +140,6 @@ class Device:
             return
         with self.keeper.spell(_holds(parts), "loading"), blamed(model):
             self.registry.ready(model)
-        gc.collect()
-        gc.freeze()  # what a model is made of is not looked through again and again
 
     def _make(self, parts: Sequence[Part]) -> None:
         parts = self._admitted(parts)

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Condition
 
+from shared.ports import Letter, Queue
+
 FRESH = 0.2
 """The weight of the newest measure in a running mean."""
 FIRST = 1
@@ -25,6 +27,8 @@ TICK_SECONDS = 0.1
 class Course:
     """One message's way through the worker."""
 
+    queue: Queue
+    letter: Letter
     begun: float = field(default_factory=time.monotonic)
     ready: bool = False
     """Its samples have come to the device."""
@@ -33,6 +37,10 @@ class Course:
     alone: bool = False
     device_seconds: float = 0.0
     """Its share of the device's time."""
+
+    def come_again(self, seconds: float) -> None:
+        """Its message is to be seen again so much later."""
+        self.queue.extend(self.letter, seconds)
 
 
 class Mean:
@@ -66,10 +74,10 @@ class Flow:
         self._per_course, self._per_artwork = Mean(), Mean()
         self._changed = Condition()
 
-    def begin(self) -> Course:
+    def begin(self, queue: Queue, letter: Letter) -> Course:
         """A message was taken."""
         with self._changed:
-            course = Course()
+            course = Course(queue, letter)
             self._courses.add(course)
             return course
 
@@ -102,14 +110,14 @@ class Flow:
 
     def stored(self, samples: int, seconds: float) -> None:
         """So many artworks were stored and committed, which took so long."""
-        self._tail.note(seconds)
-        self.given_up(samples)
+        with self._changed:
+            self._tail.note(seconds)
+            self._release(samples)
 
     def given_up(self, samples: int) -> None:
         """So many artworks are not on their way to the store any more."""
         with self._changed:
-            self._raw -= samples
-            self._changed.notify_all()
+            self._release(samples)
 
     def room(self) -> int:
         """Messages to be taken now: none until it is worth a call."""
@@ -156,6 +164,10 @@ class Flow:
                 course.alone = False
                 self._parked = [other for other in self._parked if other is not course]
                 self._changed.notify_all()
+
+    def _release(self, samples: int) -> None:
+        self._raw -= samples
+        self._changed.notify_all()
 
     def _cleared(self, course: Course) -> bool:
         """Wait a moment. Says whether nothing is left but what waits for the same."""

@@ -51,15 +51,14 @@ class Hold:
         """A batch with its samples is being made."""
         return self.estimate.runs
 
-    def step(self, progress: float = 0.0) -> None:
-        """Note the job's progress, 0..1. Raises `Interrupted` where the work is to stop."""
-        self.reach(progress)
+    def step(self) -> None:
+        """Raises `Interrupted` where the work is to stop."""
         self.judge()
         if self.stop is not None:
             raise Interrupted(self.stop.value)
 
     def reach(self, progress: float) -> None:
-        """Progress never goes back."""
+        """Note the job's progress, 0..1: it never goes back."""
         self.progress = max(self.progress, min(progress, 1.0))
 
     def check(self) -> None:

@@ -33,9 +33,17 @@ def used(device: str, before: int) -> int:
     return 0 if cuda is None else int(cuda.max_memory_allocated()) - before
 
 
-def release() -> None:
-    """Give back what torch keeps for itself when its tensors are gone."""
+def settle() -> None:
+    """A model was loaded: what it is made of is not looked through again and again."""
     gc.collect()
+    gc.freeze()
+
+
+def release() -> None:
+    """A model was unloaded: what it was made of is found, and what torch keeps for itself when its
+    tensors are gone is given back."""
+    gc.unfreeze()
+    settle()
     torch = sys.modules.get("torch")
     if torch is None:
         return

@@ -73,12 +73,17 @@ class Registry:
                 self._digests[path] = sha256(path.read_bytes()).hexdigest()
         return {path.name: self._digests[path] for path in model.weights}
 
+    def cards(self) -> list[ModelCard]:
+        """The catalogue of these models."""
+        return [_card(model) for _, model in sorted(self._models.items())]
+
     def _load(self, model: Model) -> None:
         if not self._chosen and getattr(model, "torch", True):
             self.device, self._chosen = best_device(), True
         model.load(self.device)
         if self.threads and "torch" in sys.modules:  # a model of another kind never loads it
             use_threads(self.threads)
+        memory.settle()
 
     def _make_room(self, model: Model) -> None:
         while self._room and self._loaded and self._taken() + _size(model) > self._room:
@@ -91,10 +96,6 @@ class Registry:
         del self._loaded[model.about.name]
         model.unload()
         memory.release()
-
-    def cards(self) -> list[ModelCard]:
-        """The catalogue of these models."""
-        return [_card(model) for _, model in sorted(self._models.items())]
 
 
 def _size(model: Model) -> int:

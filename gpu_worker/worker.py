@@ -5,7 +5,7 @@ import random
 import secrets
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from queue import SimpleQueue
 
@@ -109,78 +109,78 @@ class Worker:
         lapsed = self.watch.due()
         if lapsed:
             job, queue, letter = lapsed
-            self._begin(partial(self._look, queue, letter, job))
+            self._begin(queue, letter, job)
             return True
         if not room:
             self._flow.wait_for_room()
             return False
         queue, letters = self.receiver.next(room)
         for letter in letters:
-            self._begin(partial(self._look, queue, letter, None))
+            self._begin(queue, letter)
         if not letters:
             self._rest = 0.0
         return bool(letters)
 
-    def _begin(self, look: Callable[[Course], None]) -> None:
-        course = self._flow.begin()
-        self._crew.submit(partial(self._through, look, course))
+    def _begin(self, queue: Queue, letter: Letter, lapsed: JobRecord | None = None) -> None:
+        course = self._flow.begin(queue, letter)
+        self._crew.submit(partial(self._through, course, lapsed))
 
-    def _through(self, look: Callable[[Course], None], course: Course) -> None:
+    def _through(self, course: Course, lapsed: JobRecord | None) -> None:
         try:
-            look(course)
+            self._look(course, lapsed)
         except Exception as error:  # the message comes again
             self._trouble.put(error)
         finally:
             self._flow.end(course)
 
-    def _look(self, queue: Queue, letter: Letter, lapsed: JobRecord | None, course: Course) -> None:
+    def _look(self, course: Course, lapsed: JobRecord | None) -> None:
         """A message about a job that is under way here is looked at again when that is over."""
-        message = _read(letter)
+        message = _read(course.letter)
         if message is None:
-            self._acknowledger.delete(queue, letter)
+            self._acknowledge(course)
         elif self.drain.asked:
-            queue.extend(letter, 0)
+            course.come_again(0)
         elif not self._claims.take(message.job):
-            queue.extend(letter, self.system.settings.visibility)
+            course.come_again(self.system.settings.visibility)
         else:
             try:
                 job = lapsed or self.system.table.get(JobRecord, message.job)
-                self._consider(job, queue, letter, lapsed, course)
+                self._consider(course, job, watched=lapsed is not None)
             finally:
                 self._claims.give_back(message.job)
 
-    def _consider(
-        self,
-        job: JobRecord | None,
-        queue: Queue,
-        letter: Letter,
-        lapsed: JobRecord | None,
-        course: Course,
-    ) -> None:
+    def _consider(self, course: Course, job: JobRecord | None, watched: bool) -> None:
         """What the message is about decides what becomes of it."""
         if job is None or job.status.ended or job.status is Status.AWAITING_UPLOAD:
-            self._acknowledger.delete(queue, letter)
-        elif lapsed is None and job.holder not in (None, self.name):
-            self.watch.look(job, queue, letter)
+            self._acknowledge(course)
+        elif not watched and self._is_elsewhere(job):
+            self.watch.look(job, course.queue, course.letter)
         elif job.holder is None and self._model(job) is None:
-            self._leave_to_others(job, queue, letter)
-        elif job.lost or job.holder not in (None, self.name):
-            self._take_alone(job, queue, letter, course)
+            self._leave_to_others(course, job)
+        elif job.lost or self._is_elsewhere(job):
+            self._take_alone(course, job)
         else:  # one that is ours has ended, and that could not be written
-            self._take(job, queue, letter, course)
+            self._take(course, job)
+
+    def _is_elsewhere(self, job: JobRecord) -> bool:
+        return job.holder not in (None, self.name)
 
     def _model(self, job: JobRecord) -> Model | None:
         return self.registry.find(job.model, job.model_version)
 
-    def _leave_to_others(self, job: JobRecord, queue: Queue, letter: Letter) -> None:
+    def _acknowledge(self, course: Course) -> None:
+        self._acknowledger.delete(course.queue, course.letter)
+
+    def _leave_to_others(self, course: Course, job: JobRecord) -> None:
         """Later and later: a fleet that has no such model is not to spin, nor to wear out the
         message, which is a dead letter after so many receives."""
         logger.warning("no such model here", extra={"job_id": job.id, "model": job.model})
         least = self.system.settings.visibility
-        most = max(least, min(ELSEWHERE_MOST, least * 2.0 ** min(letter.receives, 16)))
-        queue.extend(letter, random.uniform(least, most))  # noqa: S311
+        receives = min(course.letter.receives, 16)
+        most = max(least, min(ELSEWHERE_MOST, least * 2.0**receives))
+        course.come_again(random.uniform(least, most))  # noqa: S311
 
-    def _take_alone(self, job: JobRecord, queue: Queue, letter: Letter, course: Course) -> None:
+    def _take_alone(self, course: Course, job: JobRecord) -> None:
         """Its last attempt ended without a verdict: if it kills its worker, then no other's job.
         Nor does another's kill it while it waits: it is not begun yet."""
         period = self.system.settings.visibility
@@ -192,31 +192,31 @@ class Worker:
                 raise Interrupted
             if time.monotonic() - extended > period / 3:
                 extended = time.monotonic()
-                queue.extend(letter, period)
+                course.come_again(period)
 
         try:
             with self._flow.alone(course, check):
-                self._take(job, queue, letter, course)
+                self._take(course, job)
         except Interrupted:
-            queue.extend(letter, 0)
+            course.come_again(0)
 
-    def _take(self, job: JobRecord, queue: Queue, letter: Letter, course: Course) -> None:
+    def _take(self, course: Course, job: JobRecord) -> None:
         try:
             started = self._start(job)
         except JobEnded:
-            self._acknowledger.delete(queue, letter)
+            self._acknowledge(course)
             return
         except StaleAttempt:
-            queue.extend(letter, self.system.settings.visibility)
+            course.come_again(self.system.settings.visibility)
             return
         model = self._model(started)
         if started.status.ended:
-            self._acknowledger.delete(queue, letter)
+            self._acknowledge(course)
         elif model is None:
             self._hand_back(started)
-            self._leave_to_others(started, queue, letter)
+            self._leave_to_others(course, started)
         else:
-            self._attempt(started, model, queue, letter, course)
+            self._attempt(course, started, model)
 
     def _start(self, job: JobRecord) -> JobRecord:
         """Repeatable by our name: a start whose answer was lost is found to be ours. An attempt
@@ -236,19 +236,17 @@ class Worker:
         now, lease = self.system.now(), Lease(self.name, job.attempt)
         lifecycle.apply(self.system.table, job, lambda job: lifecycle.hand_back(job, lease, now))
 
-    def _attempt(
-        self, job: JobRecord, model: Model, queue: Queue, letter: Letter, course: Course
-    ) -> None:
+    def _attempt(self, course: Course, job: JobRecord, model: Model) -> None:
         logger.debug("started", extra={"job_id": job.id, "model": job.model, "try": job.tries})
         hold = Hold(self.system, job, self.drain, self.workshop.pace.usual(job.model))
         attempt = Attempt(self.workshop, model, hold, course)
-        with self.workshop.keeper.keeping(hold, queue, letter):
+        with self.workshop.keeper.keeping(hold, course.queue, course.letter):
             again = attempt.run()
         logger.info("over", extra={"job_id": job.id, "status": attempt.job.status.value})
         if again is None:
-            self._acknowledger.delete(queue, letter)
+            self._acknowledge(course)
         else:
-            queue.extend(letter, again)
+            course.come_again(again)
         if attempt.trouble:
             raise attempt.trouble
         self._rest = 0.0

@@ -127,9 +127,9 @@ def ack_first() -> None:
 
     attempt = Worker._attempt
 
-    def delete_first(worker: Any, job: Any, model: Any, queue: Any, *given: Any) -> None:
-        queue.delete(given[0])
-        attempt(worker, job, model, queue, *given)
+    def delete_first(worker: Any, course: Any, *given: Any) -> None:
+        course.queue.delete(course.letter)
+        attempt(worker, course, *given)
 
     patch(Worker, "_attempt", delete_first)
     patch(due, "send", lambda system, job: None)

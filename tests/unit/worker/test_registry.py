@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 from typing import ClassVar
 
@@ -102,3 +103,32 @@ def test_all_memory_may_be_given_to_one(three: list[Weighty]) -> None:
     assert models.unload_others(three[1])
     assert [model.on_device for model in three] == [False, True, False]
     assert not models.unload_others(three[1])
+
+
+class Layers:
+    """As networks are: their parts know each other, so that only the collector finds them."""
+
+    def __init__(self) -> None:
+        self.whole = self
+
+
+class Layered(Weighty):
+    """Holds its network while it is on the device."""
+
+    network: Layers | None = None
+
+    def load(self, device: str) -> None:
+        self.network = Layers()
+
+    def unload(self) -> None:
+        self.network = None
+
+
+def test_what_an_unloaded_model_was_made_of_is_given_back(three: list[Weighty]) -> None:
+    models, model = Registry((), "cpu"), Layered("layered", three[0].weights[0])
+    models.ready(model)
+    assert model.network
+    network = weakref.ref(model.network)
+    models.ready(three[0])
+    assert models.unload_others(three[0])
+    assert network() is None
