@@ -34,14 +34,18 @@ class LostWorkers:
 
     def turn(self) -> None:
         """Look at whoever holds a job, then sleep."""
-        for job_id in running(self._table.database):
-            job = self._table.get(JobRecord, job_id)
-            if job and job.holder and is_dead(job.holder):
+        held = self._table.get_many(JobRecord, running(self._table.database))
+        for job in held.values():
+            if job.holder and is_dead(job.holder):
                 self._free(job)
         self._sleep(LOOK_SECONDS)
 
     def _free(self, job: JobRecord) -> None:
         logger.warning("a worker is lost", extra={"job_id": job.id, "worker": job.holder})
+        self._system.together(lambda: self._let_go(job))
+
+    def _let_go(self, job: JobRecord) -> None:
+        """The job and its message, or neither: nobody would look for the message of a free job."""
         let_go(self._system, job, blamed=True)
         lane = self._system.lane(job.pool, job.lane)
         if isinstance(lane, SqliteQueue):

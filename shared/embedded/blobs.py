@@ -7,25 +7,25 @@ or not at all, and still there after power loss when `put` has returned.
 import hmac
 import mimetypes
 import os
-import secrets
 import stat
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from datetime import datetime
-from hashlib import sha256
 from pathlib import Path
 from typing import IO
 from urllib.parse import quote, urlencode
 
+from shared.embedded.carrier import Carrier, Load
 from shared.embedded.faults import told
 from shared.embedded.folders import Folders
 from shared.embedded.recovery import runs
-from shared.errors import Conflict, Forbidden, Unavailable
+from shared.embedded.scratch import Scratch
+from shared.errors import Forbidden, Unavailable
 from shared.ports import Blob, BlobInfo, Blobs, SignedPut
 from shared.signing import get_expiry, put_expiry, window_start
 
 MAX_PART_BYTES = 255
-PUBLISH_TRIES = 10
+ODD = frozenset(("", ".", ".."))
 ABSENT = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 """What the system says where no such blob is."""
 
@@ -49,45 +49,41 @@ class FolderBlobs:
         self._secret = secret
         self._base = f"{public_url}/blobs/{bucket}"
         self._reserve = reserve * 2**20
-        self._folders = Folders(folder.parent.parent)
+        self._root = str(folder)
+        self._scratch = f"{folder}/.scratch"
+        self._folders = Folders(str(folder.parent.parent))
+        self._carrier = Carrier(self._folders)
 
     def path(self, key: str) -> Path:
         """Where the blob lies. A key that would leave the folder or is spelled oddly is refused."""
-        parts = key.removesuffix("/").split("/")
-        unsafe = any(
-            part in ("", ".", "..") or len(os.fsencode(part)) > MAX_PART_BYTES for part in parts
-        )
-        if unsafe or "\0" in key or not self._holds(parts[0]):
-            raise Forbidden(f"no blob can be called {key!r}")
-        return self.folder.joinpath(*parts)
+        return Path(self._place(key))
 
     def put(self, key: str, data: bytes, media_type: str) -> None:
         self.put_all([Blob(key, data, media_type)])
 
     def put_all(self, blobs: Sequence[Blob]) -> None:
-        """Each folder is fsynced once."""
-        targets = [self.path(blob.key) for blob in blobs]
-        with told(), ExitStack() as scratch:
+        """In one go with what other threads store just now."""
+        load = Load(self._scratch, [(self._place(blob.key), blob.data) for blob in blobs])
+        with told():
             self._check_room()
-            files = [scratch.enter_context(self._scratch_file()) for _ in blobs]
-            for blob, file in zip(blobs, files, strict=True):
-                file.write(blob.data)
-            for file, target in zip(files, targets, strict=True):
-                _publish(file, target)
-            for folder in {target.parent for target in targets}:
-                self._folders.sync(folder)
+            self._carrier.carry(load)
 
     @contextmanager
     def writer(self, key: str, once: bool = False) -> Iterator[IO[bytes]]:
         """A file that becomes the blob when the block ends well. With `once` an existing blob
         stays as it is and `Conflict` is raised."""
-        target = self.path(key)
+        target = self._place(key)
         with told():
             self._check_room()
-            with self._scratch_file() as file:
-                yield file
-                _publish(file, target, once)
-            self._folders.sync(target.parent)
+            file = Scratch(self._scratch)
+            try:
+                with os.fdopen(file.descriptor, "wb", closefd=False) as opened:
+                    yield opened
+                file.sync()
+                file.place(target, once)
+            finally:
+                file.discard()
+            self._folders.sync(target.rpartition("/")[0])
 
     def get(self, key: str) -> bytes | None:
         with told(), suppress(*ABSENT):
@@ -114,7 +110,7 @@ class FolderBlobs:
         while folder != self.folder and _remove_empty(folder):
             folder = folder.parent
         with told():
-            self._folders.sync_entries(folder)
+            self._folders.sync_entries(str(folder))
 
     def keys(self, prefix: str) -> Iterator[str]:
         root = self.path(prefix)
@@ -151,91 +147,46 @@ class FolderBlobs:
     def check(self, method: str, key: str, query: Mapping[str, str], now: datetime) -> None:
         """Raise `Forbidden` unless the query signs exactly this and has not expired."""
         given = {name: value for name, value in query.items() if name != "signature"}
-        expected = self._signature("GET" if method == "HEAD" else method, key, given)
+        asked = urlencode(sorted(given.items()))
+        expected = self._signature("GET" if method == "HEAD" else method, key, asked)
         if not hmac.compare_digest(expected.encode(), query.get("signature", "").encode()):
             raise Forbidden("the signature does not fit", code="signature_mismatch")
         if now.timestamp() > int(given["expires"]):
             raise Forbidden("the URL has expired", code="url_expired")
 
+    def _place(self, key: str) -> str:
+        parts = key.removesuffix("/").split("/")
+        unsafe = not ODD.isdisjoint(parts) or any(
+            len(part) > MAX_PART_BYTES // 4 and len(os.fsencode(part)) > MAX_PART_BYTES
+            for part in parts
+        )
+        if unsafe or "\0" in key or not self._holds(parts[0]):
+            raise Forbidden(f"no blob can be called {key!r}")
+        return f"{self._root}/{'/'.join(parts)}"
+
     def _holds(self, first: str) -> bool:
         return first in self._prefixes if self._prefixes else not first.startswith(".")
 
     def _signed(self, method: str, key: str, query: dict[str, str]) -> str:
-        signature = self._signature(method, key, query)
-        return f"{self._base}/{quote(key)}?{urlencode({**query, 'signature': signature})}"
+        """The names of the query are in order, as `check` puts them."""
+        asked = urlencode(query)
+        signature = self._signature(method, key, asked)
+        return f"{self._base}/{quote(key)}?{asked}&signature={signature}"
 
-    def _signature(self, method: str, key: str, query: Mapping[str, str]) -> str:
-        text = "\n".join([method, self.bucket, key, urlencode(sorted(query.items()))])
-        return hmac.new(self._secret, text.encode(), sha256).hexdigest()
+    def _signature(self, method: str, key: str, asked: str) -> str:
+        text = "\n".join([method, self.bucket, key, asked])
+        return hmac.digest(self._secret, text.encode(), "sha256").hex()
 
     def _check_room(self) -> None:
         if not self._reserve:
             return
         try:
-            disk = os.statvfs(self.folder)
+            disk = os.statvfs(self._root)
         except FileNotFoundError:
             self.folder.mkdir(parents=True, exist_ok=True)
-            disk = os.statvfs(self.folder)
+            disk = os.statvfs(self._root)
         if disk.f_bavail * disk.f_frsize < self._reserve:
             raise Unavailable("the disk is full", code="disk_full")
-
-    @contextmanager
-    def _scratch_file(self) -> Iterator[IO[bytes]]:
-        """A file whose name says which process writes it; gone in the end."""
-        temporary = self.folder / ".scratch" / f"{os.getpid()}-{secrets.token_hex(12)}"
-        try:
-            with _opened(temporary) as file:
-                yield file
-        finally:
-            with suppress(OSError):  # it is collected later
-                temporary.unlink()
-
-
-def _opened(temporary: Path) -> IO[bytes]:
-    try:
-        return temporary.open("xb")
-    except FileNotFoundError:
-        temporary.parent.mkdir(parents=True, exist_ok=True)
-        return temporary.open("xb")
-
-
-def _publish(file: IO[bytes], target: Path, once: bool = False) -> None:
-    """Give the file its name, once its bytes are on the disk.
-
-    Its folder is made anew when the last blob beside it is deleted at this very moment.
-    """
-    file.flush()
-    os.fsync(file.fileno())
-    place = os.link if once else os.replace
-    for _ in range(PUBLISH_TRIES):
-        try:
-            return place(file.name, target)
-        except FileExistsError:
-            if not target.parent.is_dir():
-                raise _taken(target) from None
-            raise Conflict("these bytes were sent already", code="already_uploaded") from None
-        except (IsADirectoryError, NotADirectoryError):
-            raise _taken(target) from None
-        except FileNotFoundError:
-            _make(target)
-    raise Unavailable(f"the folder of {target.name} is removed again and again")
-
-
-def _make(target: Path) -> None:
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError):
-        raise _taken(target) from None
-    except FileNotFoundError:
-        pass  # what is above it went meanwhile
-
-
-def _taken(target: Path) -> Forbidden:
-    """A folder has one name for a blob `a` and for the folder of `a/b`; a bucket has room for both.
-
-    Trying again would not help, so this is no `Unavailable`.
-    """
-    return Forbidden(f"no blob can be called {target.name!r} here: a folder is")
 
 
 def _remove_empty(folder: Path) -> bool:

@@ -1,22 +1,24 @@
 """One SQLite file, shared by several processes, that survives power loss.
 
-A commit is on the disk when it returns (`synchronous=FULL`). Writers queue on a file lock before
-`BEGIN IMMEDIATE`: the lock is fair and wakes at once, SQLite's busy handler sleeps and gambles.
-What is deleted is overwritten (`secure_delete`), and gone from the log too once that was emptied.
+A commit is on the disk when it returns (`synchronous=FULL`), but for the few that need not last:
+those do not wait for the disk, which has them no later than the next that does. Writers queue on a
+file lock before `BEGIN IMMEDIATE`: the lock is fair and wakes at once, SQLite's busy handler sleeps
+and gambles. What is deleted is overwritten (`secure_delete`), and gone from the log too once that
+was emptied.
 """
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
 from shared.embedded.bell import Bell
 from shared.embedded.clock import boot_id
+from shared.embedded.connections import BUSY_SECONDS, Connection, Connections
 from shared.embedded.faults import told
-from shared.embedded.group import Group, Work, within
-from shared.embedded.write_lock import WriteLock
+from shared.embedded.group import Group, Work, check, within
 
 T = TypeVar("T")
 
@@ -51,9 +53,6 @@ MIGRATIONS = [
 ]
 """One script for each schema version; `PRAGMA user_version` says how many have run."""
 
-WAL_BYTES = 16 * 2**20
-BUSY_SECONDS = 4.0
-"""Only strangers, such as a backup, are waited for: our own writers hold the lock."""
 EMPTYING_SECONDS = 0.1
 
 Parameters = Sequence[object] | Mapping[str, object]
@@ -62,143 +61,152 @@ Parameters = Sequence[object] | Mapping[str, object]
 class Own(threading.local):
     """What each thread has of its own."""
 
-    lock: WriteLock
-    owned: "Owned | None" = None
-    rings: dict[Bell, set[str]] | None = None
-    """The bells to ring once its transaction is committed, with subjects; None outside of one."""
+    connection: Connection | None = None
+    """That of its transaction."""
+    rings: dict[Bell, set[str]]
+    """The bells to ring once its transaction is committed, with subjects."""
 
 
-class Owned:
-    """One thread's connection: closed when the thread ends, not when its garbage is collected."""
+class Transaction:
+    """A transaction of one thread: committed when the block has ended, undone where it raises."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self.connection = connection
+    def __init__(self, own: Own, connections: Connections) -> None:
+        self._own = own
+        self._connections = connections
+        self._connection: Connection
 
-    def __del__(self) -> None:
-        with suppress(sqlite3.Error):
-            self.connection.close()
+    def __enter__(self) -> Connection:
+        with told():
+            connection = self._connections.take()
+            connection.lock.acquire()
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+            except BaseException:
+                self._end(connection)
+                raise
+        self._connection = self._own.connection = connection
+        self._own.rings = {}
+        return connection
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        own = self._own
+        connection = self._connection
+        own.connection = None
+        with told():
+            try:
+                if kind is None:
+                    connection.execute("COMMIT")
+            finally:
+                self._end(connection)
+        if kind is None:
+            for bell, subjects in own.rings.items():
+                bell.ring(*subjects)
+
+    def _end(self, connection: Connection) -> None:
+        """A commit that failed leaves its transaction open. A connection that cannot even undo it
+        is given up."""
+        if connection.in_transaction:
+            with suppress(sqlite3.Error):
+                connection.rollback()
+        connection.lock.release()
+        self._connections.give(connection)
 
 
 class Database:
-    """Connections to `atelier.db` in a folder, one for each thread.
+    """`atelier.db` in a folder.
 
-    What SQLite or the disk refuse comes out as `Unavailable`; a connection serves on after that.
+    What SQLite or the disk refuse comes out as `Unavailable`; the database serves on after that.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._own = Own()
-        self._group = Group(self.alone)
+        self._lasting = Connections(folder, "FULL")
+        self._passing = Connections(folder, "NORMAL")
+        self._group = Group()
         with told():
             folder.mkdir(parents=True, exist_ok=True)
         self._migrate()
         self._forget_last_boot()
 
-    def read(self) -> sqlite3.Connection:
-        """This thread's connection."""
-        own = self._own
-        if own.owned is None:
-            own.lock = WriteLock(self.folder)
-            with own.lock.held():
-                own.owned = Owned(self._connect())
-        return own.owned.connection
-
     def rows(self, sql: str, parameters: Parameters = ()) -> list[sqlite3.Row]:
         """A single read, whole: a snapshot of its own, let go at once."""
+        own = self._own.connection
         with told():
-            return self.read().execute(sql, parameters).fetchall()
+            if own:
+                return own.execute(sql, parameters).fetchall()
+            connection = self._passing.take()
+            try:
+                return connection.execute(sql, parameters).fetchall()
+            finally:
+                self._passing.give(connection)
 
-    def write(self, work: Work[T]) -> T:
+    def write(self, work: Work[T], lasting: bool = True) -> T:
         """Run the work in a transaction that no other writer disturbs; durable when it returns.
 
         It may share the transaction with others, and be run by another thread: so no cursor may get
-        out of it. Within a transaction of this thread it becomes a part of that.
-        """
-        if self._own.rings is None:
-            return self._group.write(work)
-        with told():
-            return within(self.read(), work)
+        out of it. Within a transaction of this thread it becomes a part of that, and is undone with
+        it only: let it raise before it has written anything, or let nobody catch what it raises.
 
-    def execute(self, sql: str, parameters: Parameters = ()) -> None:
+        What need not be `lasting` is seen by all at once and outlives any process, but the disk is
+        not waited for: it lasts as soon as anything does that is written after it, and power loss
+        before that undoes it.
+        """
+        own = self._own.connection
+        if own:
+            with told():
+                check(own)
+                return work(own)
+        if lasting:
+            return self._group.write(self.alone, work)
+        with told(), Transaction(self._own, self._passing) as db:
+            return work(db)
+
+    def execute(self, sql: str, parameters: Parameters = (), lasting: bool = True) -> None:
         """A transaction of one statement."""
 
         def work(db: sqlite3.Connection) -> None:
             db.execute(sql, parameters)
 
-        self.write(work)
+        self.write(work, lasting)
 
     def together(self, work: Callable[[], T]) -> T:
-        """`shared.ports.Together`"""
+        """`shared.ports.Together`; one within another is undone alone where it raises."""
+        own = self._own.connection
+        if own:
+            with told():
+                return within(own, lambda _: work())
         return self.write(lambda _: work())
 
     def ring(self, bell: Bell, subject: str = "") -> None:
         """Ring when this thread's transaction is committed, once; at once outside of one."""
-        if self._own.rings is None:
+        own = self._own
+        if own.connection is None:
             bell.ring(subject)
         else:
-            self._own.rings.setdefault(bell, set()).add(subject)
+            own.rings.setdefault(bell, set()).add(subject)
 
-    @contextmanager
-    def alone(self) -> Iterator[sqlite3.Connection]:
+    def alone(self) -> Transaction:
         """A transaction of this thread; durable when the block has ended."""
-        rings: dict[Bell, set[str]] = {}
-        with told():
-            connection, own = self.read(), self._own
-            with own.lock.held():
-                connection.execute("BEGIN IMMEDIATE")
-                own.rings = rings
-                try:
-                    yield connection
-                    connection.execute("COMMIT")
-                except BaseException:
-                    self._undo(connection)
-                    raise
-                finally:
-                    own.rings = None
-        for bell, subjects in rings.items():
-            bell.ring(*subjects)
+        return Transaction(self._own, self._lasting)
+
+    def close(self) -> None:
+        """Keep no file open, as far as nobody uses it just now. It serves on where it is asked."""
+        self._lasting.close()
+        self._passing.close()
 
     def empty_log(self) -> None:
         """Bring everything from the write-ahead log into the file, and leave the log empty. While
         somebody reads, what can be brought is."""
         with told():
-            connection = self.read()
-            with self._own.lock.held():
-                self._patience(connection, EMPTYING_SECONDS)
-                try:
+            connection = self._lasting.take()
+            try:
+                with connection.lock.held():
+                    connection.be_patient(EMPTYING_SECONDS)
                     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-                finally:
-                    self._patience(connection, BUSY_SECONDS)
-
-    def _undo(self, connection: sqlite3.Connection) -> None:
-        """A commit that failed leaves its transaction open. A connection that cannot even undo it
-        is given up."""
-        try:
-            connection.rollback()
-        except sqlite3.Error:
-            self._own.owned = None
-
-    def _connect(self) -> sqlite3.Connection:
-        """Under the lock: the switch to WAL fails at once where another opens the file just then,
-        whatever the timeout."""
-        connection = sqlite3.connect(
-            self.folder / "atelier.db", isolation_level=None, check_same_thread=False
-        )
-        try:
-            self._patience(connection, BUSY_SECONDS)
-            connection.row_factory = sqlite3.Row
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
-            connection.execute("PRAGMA secure_delete = ON")
-            connection.execute("PRAGMA temp_store = MEMORY")  # what a savepoint may have to undo
-            connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
-        except BaseException:
-            connection.close()
-            raise
-        return connection
-
-    def _patience(self, connection: sqlite3.Connection, seconds: float) -> None:
-        connection.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
+            finally:
+                connection.be_patient(BUSY_SECONDS)
+                self._lasting.give(connection)
 
     def _migrate(self) -> None:
         with self.alone() as db:

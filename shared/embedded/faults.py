@@ -2,8 +2,6 @@
 
 import errno
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from shared.errors import Unavailable
 
@@ -23,22 +21,29 @@ PRIMARY = 0xFF
 """The part of SQLite's extended result codes that says what kind it is."""
 
 
-@contextmanager
-def told() -> Iterator[None]:
-    """Raise `Unavailable` for what the disk or the database refuses in the block.
+class Telling:
+    """A block in which what the disk or the database refuses is told as `Unavailable`.
 
     Mistakes of ours, such as wrong SQL, stay what they are, and so does an `OSError` that is not
     the system's (`TimeoutError` is one too).
     """
-    try:
-        yield
-    except sqlite3.DatabaseError as error:
-        code = SQLITE_CODES.get(getattr(error, "sqlite_errorcode", 0) & PRIMARY)
-        if code is None:
-            raise
-        raise Unavailable(f"the database refuses: {error}", code=code) from error
-    except OSError as error:
-        if error.errno is None:
-            raise
-        code = "disk_full" if error.errno in NO_ROOM else "disk_failed"
-        raise Unavailable(f"the disk refuses: {error.strerror}", code=code) from error
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if isinstance(error, sqlite3.DatabaseError):
+            code = SQLITE_CODES.get(getattr(error, "sqlite_errorcode", 0) & PRIMARY)
+            if code:
+                raise Unavailable(f"the database refuses: {error}", code=code) from error
+        elif isinstance(error, OSError) and error.errno is not None:
+            code = "disk_full" if error.errno in NO_ROOM else "disk_failed"
+            raise Unavailable(f"the disk refuses: {error.strerror}", code=code) from error
+
+
+_telling = Telling()
+
+
+def told() -> Telling:
+    """`with told():`"""
+    return _telling

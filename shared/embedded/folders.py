@@ -10,7 +10,6 @@ meanwhile, or another could be made in its place that looks the same.
 
 import os
 from contextlib import suppress
-from pathlib import Path
 
 MOST = 128
 """Folders that are kept open: those above jobs, one for each tenant."""
@@ -19,7 +18,7 @@ MOST = 128
 class Folder:
     """An open folder."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: str) -> None:
         self._descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
 
     def __del__(self) -> None:
@@ -29,33 +28,34 @@ class Folder:
     def sync(self) -> None:
         os.fsync(self._descriptor)
 
-    def is_at(self, path: Path) -> bool:
+    def is_at(self, path: str) -> bool:
         return os.path.samestat(os.fstat(self._descriptor), os.stat(path))  # noqa: PTH116
 
 
 class Folders:
     """The folders of one bucket, and which of them are known to last."""
 
-    def __init__(self, top: Path) -> None:
+    def __init__(self, top: str) -> None:
         """`top` and what is above it is taken to last."""
         self._top = top
-        self._lasting: dict[Path, Folder] = {}
+        self._lasting: dict[str, Folder] = {}
 
-    def sync(self, folder: Path) -> None:
-        """Make the folder's entries last, and the folder too. One that is removed meanwhile, with
-        all that was in it, is none of ours any more."""
-        with suppress(FileNotFoundError):
-            self._sync(folder)
+    def sync(self, *folders: str) -> None:
+        """Make their entries last, and the folders too. One that is removed meanwhile, with all
+        that was in it, is none of ours any more."""
+        for folder in folders:
+            self.sync_entries(folder)
+        for above in {_above(folder) for folder in folders}:
+            with suppress(FileNotFoundError):
+                self._sync_up(above)
 
-    def sync_entries(self, folder: Path) -> None:
+    def sync_entries(self, folder: str) -> None:
         """What was taken from it does not come back."""
         with suppress(FileNotFoundError, NotADirectoryError):
             Folder(folder).sync()
 
-    def _sync(self, folder: Path) -> None:
-        Folder(folder).sync()
-        passed: dict[Path, Folder] = {}
-        above = folder.parent
+    def _sync_up(self, above: str) -> None:
+        passed: dict[str, Folder] = {}
         while above != self._top:
             known = self._known(above)
             opened = known or Folder(above)
@@ -63,14 +63,18 @@ class Folders:
             if known:
                 break
             passed[above] = opened
-            above = above.parent
+            above = _above(above)
         self._remember(passed)
 
-    def _known(self, path: Path) -> Folder | None:
+    def _known(self, path: str) -> Folder | None:
         folder = self._lasting.get(path)
         return folder if folder and folder.is_at(path) else None
 
-    def _remember(self, folders: dict[Path, Folder]) -> None:
+    def _remember(self, folders: dict[str, Folder]) -> None:
         if len(self._lasting) + len(folders) > MOST:
             self._lasting.clear()
         self._lasting.update(folders)
+
+
+def _above(path: str) -> str:
+    return path.rpartition("/")[0]

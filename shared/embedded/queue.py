@@ -5,13 +5,19 @@ turn of its tenant, or after the turn that is being served if the tenant has bee
 with ten thousand letters and one with a single letter then alternate.
 
 How long letters are held is told by a clock that does not jump; 0 is visible at once.
+
+A letter that was sent lasts. What is done to it later does not wait for the disk: power loss takes
+back a receive, an extension or a deletion at worst, and then the letter comes again. That is no
+more than was promised, as no letter is held in a new boot anyway, and the table says what is still
+to be done about it. Attempts are counted, and fenced off, in the table. And whatever lasts that is
+written later, such as the job's start, brings what was done before it to the disk too.
 """
 
 import json
 import secrets
 import sqlite3
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from shared.embedded import clock
 from shared.embedded.bell import Bell
@@ -26,8 +32,12 @@ SERVED = ""
 READY = """SELECT id, tenant, body, turn, receives FROM letters
            WHERE queue = ? AND visible_at = 0 ORDER BY turn, id LIMIT ?"""
 LAPSED = "queue = :queue AND visible_at > 0 AND visible_at <= :now"
-ANY = f"""SELECT EXISTS (SELECT 1 FROM letters WHERE queue = :queue AND visible_at = 0)
-          OR EXISTS (SELECT 1 FROM letters WHERE {LAPSED})"""
+ANY = f"""SELECT EXISTS (SELECT 1 FROM letters WHERE queue = :queue AND visible_at = 0) AS ready,
+                 EXISTS (SELECT 1 FROM letters WHERE {LAPSED}) AS lapsed"""
+PLACE = """SELECT (SELECT count(*) FROM (SELECT 1 FROM letters WHERE queue = :queue
+               AND visible_at = 0 AND (turn, id) < (it.turn, it.id) LIMIT :most))
+           FROM letters AS it WHERE queue = :queue AND body = :body ORDER BY turn, id LIMIT 1"""
+"""How many letters stand before the first with this body."""
 THESE = "id IN (SELECT value FROM json_each(:ids))"
 
 
@@ -67,14 +77,19 @@ class SqliteQueue:
             rung = self.bell.wait(left)
 
     def extend(self, letter: Letter, visibility: float) -> None:
+        self.extend_all({letter: visibility})
+
+    def extend_all(self, seconds: Mapping[Letter, float]) -> Sequence[Letter]:
         sql = "UPDATE letters SET visible_at = ? WHERE id = ? AND handle = ?"
+        rows = [(_moment(held), *_parse(letter.handle)) for letter, held in seconds.items()]
 
         def write(db: sqlite3.Connection) -> None:
-            db.execute(sql, (_moment(visibility), *_parse(letter.handle)))
-            if not visibility:
+            db.executemany(sql, rows)
+            if not all(seconds.values()):
                 self.database.ring(self.bell)
 
-        self.database.write(write)
+        self.database.write(write, lasting=False)
+        return ()
 
     def delete(self, *letters: Letter) -> None:
         handles = [_parse(letter.handle) for letter in letters]
@@ -83,7 +98,7 @@ class SqliteQueue:
             db.executemany("DELETE FROM letters WHERE id = ? AND handle = ?", handles)
 
         if handles:
-            self.database.write(write)
+            self.database.write(write, lasting=False)
 
     def depth(self) -> int:
         ((waiting,),) = self.database.rows(
@@ -105,28 +120,24 @@ class SqliteQueue:
         self.database.write(write)
 
     def position(self, body: str) -> int | None:
-        places = self.database.rows(
-            "SELECT turn, id FROM letters WHERE queue = ? AND body = ? ORDER BY turn, id LIMIT 1",
-            (self.name, body),
-        )
-        if not places:
-            return None
-        ((ahead,),) = self.database.rows(
-            """SELECT count(*) FROM (SELECT 1 FROM letters WHERE queue = ? AND visible_at = 0
-               AND (turn, id) < (?, ?) LIMIT ?)""",
-            (self.name, *places[0], MAX_POSITION),
-        )
-        return int(ahead) if ahead < MAX_POSITION else None
+        places = self.database.rows(PLACE, {"queue": self.name, "body": body, "most": MAX_POSITION})
+        ahead = int(places[0][0]) if places else MAX_POSITION
+        return ahead if ahead < MAX_POSITION else None
 
     def _take(self, limit: int, visibility: float) -> list[Letter]:
-        ((any_there,),) = self.database.rows(ANY, {"queue": self.name, "now": clock.now()})
-        if not any_there:
+        moment = {"queue": self.name, "now": clock.now()}
+        ((ready, lapsed),) = self.database.rows(ANY, moment)
+        if not ready and not lapsed:
             return []  # an idle queue is polled without taking the write lock
-        return self.database.write(lambda db: self._receive(db, min(limit, 10), visibility))
+
+        def write(db: sqlite3.Connection) -> list[Letter]:
+            if lapsed:
+                db.execute(f"UPDATE letters SET visible_at = 0 WHERE {LAPSED}", moment)
+            return self._receive(db, min(limit, 10), visibility)
+
+        return self.database.write(write, lasting=False)
 
     def _receive(self, db: sqlite3.Connection, limit: int, visibility: float) -> list[Letter]:
-        lapsed = {"queue": self.name, "now": clock.now()}
-        db.execute(f"UPDATE letters SET visible_at = 0 WHERE {LAPSED}", lapsed)
         ready = db.execute(READY, (self.name, limit)).fetchall()
         worn = [row for row in ready if row["receives"] >= self.max_receives]
         if worn and not self.name.endswith(DEAD):

@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from time import time
 from typing import NamedTuple, TypeVar
@@ -19,10 +19,14 @@ ALIVE = "(expires_at IS NULL OR expires_at > :now)"
 
 
 class Announcement(NamedTuple):
-    """An entry of the stream: this record was written with its `announce` set."""
+    """An entry of the stream: this record was written with its `announce` set. The record is told
+    as it is stored now, and as it is stored: nobody here has to understand it."""
 
     seq: int
-    record: Record
+    pk: str
+    sk: str
+    version: int
+    body: str
 
 
 class SqliteTable:
@@ -39,6 +43,14 @@ class SqliteTable:
             {"pk": pk, "sk": sk or _only_sk(kind), "now": time()},
         )
         return _load(kind, rows[0]) if rows else None
+
+    def get_many(self, kind: type[R], pks: Sequence[str]) -> dict[str, R]:
+        rows = self.database.rows(
+            f"""SELECT pk, version, body FROM items
+                WHERE pk IN (SELECT value FROM json_each(:pks)) AND sk = :sk AND {ALIVE}""",
+            {"pks": json.dumps(list(pks)), "sk": _only_sk(kind), "now": time()},
+        )
+        return {row["pk"]: _load(kind, row) for row in rows}
 
     def put(self, record: R) -> R:
         index = record.index()
@@ -103,17 +115,18 @@ class SqliteTable:
         """The oldest entries of the stream after that one; those of records that are gone are left
         out."""
         rows = self.database.rows(
-            """SELECT seq, stream.sk AS sk, version, body FROM stream
+            """SELECT seq, pk, sk, version, body FROM stream
                JOIN items USING (pk, sk) WHERE seq > ? ORDER BY seq LIMIT ?""",
             (after, limit),
         )
-        return [Announcement(row["seq"], _load(_kind(row["sk"]), row)) for row in rows]
+        return [Announcement(*row) for row in rows]
 
     def acknowledge(self, last: int, keep: Iterable[int] = ()) -> None:
-        """Forget the stream up to and including `last`, except for what is to be kept."""
+        """Forget the stream up to and including `last`, except for what is to be kept. Power loss
+        may bring it back."""
         sql = """DELETE FROM stream WHERE seq <= ?
                  AND seq NOT IN (SELECT value FROM json_each(?))"""
-        self.database.execute(sql, (last, json.dumps(list(keep))))
+        self.database.execute(sql, (last, json.dumps(list(keep))), lasting=False)
 
     def collect_garbage(self) -> None:
         """Remove what has expired (the table's TTL), and from the log what was removed."""
@@ -159,16 +172,15 @@ def _columns(record: Record, index: Index) -> dict[str, object]:
 
 def _insert(db: sqlite3.Connection, columns: Mapping[str, object]) -> bool:
     """Write a new record; one that has expired is no hindrance."""
-    db.execute(
-        f"DELETE FROM items WHERE pk = :pk AND sk = :sk AND NOT {ALIVE}",
-        {**columns, "now": time()},
-    )
     done = db.execute(
         """INSERT INTO items (pk, sk, version, body, owner, batch, status, due_shard, due_at,
                               expires_at)
            VALUES (:pk, :sk, 1, :body, :owner, :batch, :status, :due_shard, :due_at, :expires_at)
-           ON CONFLICT DO NOTHING""",
-        columns,
+           ON CONFLICT DO UPDATE SET version = 1, body = excluded.body, owner = excluded.owner,
+               batch = excluded.batch, status = excluded.status, due_shard = excluded.due_shard,
+               due_at = excluded.due_at, expires_at = excluded.expires_at
+           WHERE items.expires_at <= :now""",
+        {**columns, "now": time()},
     )
     return done.rowcount == 1
 

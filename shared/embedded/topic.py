@@ -2,7 +2,7 @@
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,20 +15,23 @@ MAX_BYTES = 16 * 2**20
 class FileTopic:
     """`shared.ports.Topic`: `events.jsonl`, and the previous one as `events.1.jsonl`.
 
-    A line is on the disk when `publish` returns. One that was cut short, by a full disk or by power
-    loss, is no line: the next begins on a new one.
+    All lines are on the disk when `publish` returns. One that was cut short, by a full disk or by
+    power loss, is no line: the next begins on a new one.
     """
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "events.jsonl"
 
-    def publish(self, event_id: str, event: Event) -> None:
-        line = f'{{"id":"{event_id}","event":{event.model_dump_json()}}}\n'
+    def publish(self, events: Mapping[str, Event]) -> None:
+        lines = "".join(
+            f'{{"id":"{event_id}","event":{event.model_dump_json()}}}\n'
+            for event_id, event in events.items()
+        )
         with told(), self._locked_folder() as folder:
             if self.path.exists() and self.path.stat().st_size > MAX_BYTES:
                 self.path.replace(self.path.with_name("events.1.jsonl"))
             is_new = not self.path.exists()
-            _append(self.path, line.encode())
+            _append(self.path, lines.encode())
             if is_new:
                 os.fsync(folder)
 
@@ -43,15 +46,15 @@ class FileTopic:
             os.close(folder)
 
 
-def _append(path: Path, line: bytes) -> None:
+def _append(path: Path, lines: bytes) -> None:
     descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
     with os.fdopen(descriptor, "ab+", buffering=0) as file:
         size = file.seek(0, os.SEEK_END)
         if size and os.pread(file.fileno(), 1, size - 1) != b"\n":
-            line = b"\n" + line
+            lines = b"\n" + lines
         try:
-            while line:
-                line = line[file.write(line) :]
+            while lines:
+                lines = lines[file.write(lines) :]
             os.fsync(file.fileno())
         except OSError:
             file.truncate(size)

@@ -28,7 +28,7 @@ class Holder(NamedTuple):
 
 
 class WriteLock:
-    """One thread's hand on the lock of a data folder. The lock is fair, and wakes at once."""
+    """One hand on the lock of a data folder. The lock is fair, and wakes at once."""
 
     def __init__(self, folder: Path) -> None:
         self._file = os.open(folder / NAME, os.O_RDWR | os.O_CREAT, 0o600)
@@ -37,20 +37,28 @@ class WriteLock:
         with suppress(AttributeError):
             os.close(self._file)
 
+    def acquire(self) -> None:
+        """Wait for the lock, and hold it."""
+        fcntl.flock(self._file, fcntl.LOCK_EX)
+        self._note(os.getpid(), next(_serials))
+
+    def release(self) -> None:
+        """Let go of it."""
+        self._note(0, 0)
+        fcntl.flock(self._file, fcntl.LOCK_UN)
+
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Wait for the lock and hold it for the length of the block."""
-        fcntl.flock(self._file, fcntl.LOCK_EX)
-        self._note(Holder(os.getpid(), next(_serials)))
+        """Hold it for the length of the block."""
+        self.acquire()
         try:
             yield
         finally:
-            self._note(Holder(0, 0))
-            fcntl.flock(self._file, fcntl.LOCK_UN)
+            self.release()
 
-    def _note(self, holder: Holder) -> None:
+    def _note(self, pid: int, serial: int) -> None:
         with suppress(OSError):  # a full disk: nobody is watched then
-            os.pwrite(self._file, NOTE.pack(*holder), 0)
+            os.pwrite(self._file, NOTE.pack(pid, serial), 0)
 
 
 def holder(folder: Path) -> Holder | None:

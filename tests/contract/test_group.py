@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.embedded import database as module
+from shared.embedded import connections as module
 from shared.embedded.bell import Bell, marked
 from shared.embedded.database import Database
 from shared.embedded.ear import Ear
@@ -57,6 +57,13 @@ def notes(database: Database) -> list[str]:
     return sorted(row["text"] for row in database.rows("SELECT text FROM notes"))
 
 
+def enforce_foreign_keys(database: Database) -> None:
+    """By the connection that leaders use."""
+    connection = database._lasting.take()
+    connection.execute("PRAGMA foreign_keys = ON")
+    database._lasting.give(connection)
+
+
 class Crowd:
     """A leader that is held within its transaction until others have come."""
 
@@ -64,32 +71,43 @@ class Crowd:
         self.commits = 0
         self.strict = False
         self.committed: Callable[[], None] = lambda: None
-        self.group = Group(self._counted)
+        self.group = Group()
         self.database, self.pool = database, pool
 
     @contextmanager
     def _counted(self) -> Iterator[sqlite3.Connection]:
         if self.strict:
-            self.database.read().execute("PRAGMA foreign_keys = ON")
+            enforce_foreign_keys(self.database)
         with self.database.alone() as db:
             yield db
         self.commits += 1
         self.committed()
 
+    def put(self, work: Callable[[sqlite3.Connection], object]) -> object:
+        return self.group.write(self._counted, work)
+
     def write(self, *works: Callable[[sqlite3.Connection], object]) -> list[Future[object]]:
         """All of these in one transaction, in this order."""
+        return self.write_after(lambda _: None, *works)
 
+    def write_after(
+        self,
+        first: Callable[[sqlite3.Connection], object],
+        *works: Callable[[sqlite3.Connection], object],
+    ) -> list[Future[object]]:
+        """The first begins the transaction."""
         begun, come = threading.Event(), threading.Event()
 
-        def lead(_: sqlite3.Connection) -> None:
+        def lead(db: sqlite3.Connection) -> None:
             begun.set()
             assert come.wait(SECONDS)
+            first(db)
 
-        leading = self.pool.submit(self.group.write, lead)
+        leading = self.pool.submit(self.put, lead)
         assert begun.wait(SECONDS)
         written = []
         for number, work in enumerate(works, start=1):
-            written.append(self.pool.submit(self.group.write, work))
+            written.append(self.pool.submit(self.put, work))
             wait_until(lambda number=number: len(self.group._waiting) == number)
         come.set()
         return [leading, *written]
@@ -125,6 +143,20 @@ def test_what_fails_undoes_its_own_part_only(crowd: Crowd, database: Database) -
     assert notes(database) == ["good", "last"]
 
 
+def test_what_fails_first_undoes_its_own_part_only(crowd: Crowd, database: Database) -> None:
+    def fail(db: sqlite3.Connection) -> None:
+        note("undone")(db)
+        raise LookupError("mine")
+
+    bad, *good = crowd.write_after(fail, note("one"), note("two"))
+    for future in good:
+        future.result(SECONDS)
+    with pytest.raises(LookupError, match="mine"):
+        bad.result(SECONDS)
+    assert notes(database) == ["one", "two"]
+    assert crowd.commits == 1
+
+
 def test_a_commit_that_fails_fails_all_of_them(crowd: Crowd, database: Database) -> None:
     """One that lost its race against what was then not written has not lost it, either."""
 
@@ -139,7 +171,7 @@ def test_a_commit_that_fails_fails_all_of_them(crowd: Crowd, database: Database)
         with pytest.raises(Unavailable, match="nothing was written"):
             future.result(SECONDS)
     assert notes(database) == []
-    crowd.group.write(note("after"))
+    crowd.put(note("after"))
     assert notes(database) == ["after"]
 
 
@@ -192,16 +224,16 @@ def test_a_thread_that_is_interrupted_while_it_waits_writes_nothing(
 
     begun = threading.Event()
     before = signal.signal(signal.SIGALRM, handle)
-    leading = crowd.pool.submit(crowd.group.write, lead)
+    leading = crowd.pool.submit(crowd.put, lead)
     assert begun.wait(SECONDS)
     signal.setitimer(signal.ITIMER_REAL, 0.2)
     try:
         with pytest.raises(Interrupt):
-            crowd.group.write(note("interrupted"))
+            crowd.put(note("interrupted"))
     finally:
         signal.signal(signal.SIGALRM, before)
     leading.result(SECONDS)
-    crowd.group.write(note("after"))
+    crowd.put(note("after"))
     assert notes(database) == ["after"]
 
 
@@ -214,9 +246,9 @@ def test_who_comes_during_the_commit_leads_the_next(crowd: Crowd, database: Data
             wait_until(lambda: crowd.group._waiting)
 
     crowd.committed = linger
-    first = crowd.pool.submit(crowd.group.write, note("first"))
+    first = crowd.pool.submit(crowd.put, note("first"))
     assert come.wait(SECONDS)
-    crowd.pool.submit(crowd.group.write, note("second")).result(SECONDS)
+    crowd.pool.submit(crowd.put, note("second")).result(SECONDS)
     first.result(SECONDS)
     assert notes(database) == ["first", "second"]
     assert crowd.commits == 2

@@ -1,8 +1,18 @@
 """The one file that all processes of a machine share."""
 
+import gc
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
+
+from shared.bootstrap import assemble
+from shared.embedded.database import Database
+from shared.embedded.queue import SqliteQueue
+from shared.ports import Blob
+from shared.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 OPEN = """
@@ -50,3 +60,39 @@ def open_together(started: list[subprocess.Popen[str]], times: int) -> None:
 def line(process: subprocess.Popen[str]) -> str:
     assert process.stdout is not None
     return process.stdout.readline()
+
+
+@pytest.fixture
+def uncollected() -> Iterator[None]:
+    """Nothing is found by the collector of garbage, as what is frozen never is."""
+    gc.disable()
+    yield
+    gc.enable()
+
+
+def open_in(folder: Path) -> list[Path]:
+    files = [link.readlink() for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
+    return [file for file in files if file.is_relative_to(folder)]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lists a process's open files")
+def test_a_system_that_nobody_uses_any_more_keeps_no_file_open(
+    tmp_path: Path, uncollected: None
+) -> None:
+    system = assemble(Settings(data=tmp_path))
+    system.lane("standard", "bulk").send("hello", "ada")
+    assert system.lane("standard", "bulk").receive(1, 60, 0.01)
+    system.artworks.put_all([Blob("ada/1/0.png", b"picture", "image/png")])
+    assert open_in(tmp_path)
+    del system
+    assert open_in(tmp_path) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lists a process's open files")
+def test_a_database_that_was_closed_keeps_no_file_open_and_serves_on(tmp_path: Path) -> None:
+    database = Database(tmp_path)
+    queue = SqliteQueue(database, "q")
+    queue.send("hello", "ada")
+    database.close()
+    assert open_in(tmp_path) == []
+    assert [letter.body for letter in queue.receive(1, 60)] == ["hello"]

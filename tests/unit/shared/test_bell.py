@@ -12,6 +12,8 @@ import pytest
 from shared.embedded.bell import FALLBACK_SECONDS, TICK_NANOSECONDS, Bell
 
 MANY = 1100
+MOST_WAITS = 20
+"""Until a thread has rung, on a machine that is busy with other things."""
 
 
 @pytest.fixture
@@ -30,27 +32,21 @@ def test_a_ring_wakes_who_waits(tmp_path: Path) -> None:
     bell = Bell(tmp_path, "test")
     bell.listen()
     threading.Timer(0.1, bell.ring).start()
-    began = time.monotonic()
-    bell.wait(FALLBACK_SECONDS)
-    assert time.monotonic() - began < FALLBACK_SECONDS
+    assert any(bell.wait(FALLBACK_SECONDS) for _ in range(MOST_WAITS))
 
 
 def test_a_ring_before_the_wait_is_not_missed(tmp_path: Path) -> None:
     bell = Bell(tmp_path, "test")
     bell.listen()
     bell.ring()
-    began = time.monotonic()
-    bell.wait(FALLBACK_SECONDS)
-    assert time.monotonic() - began < FALLBACK_SECONDS
+    assert bell.wait(FALLBACK_SECONDS)
 
 
 def test_a_ring_for_another_subject_wakes_nobody(tmp_path: Path) -> None:
     bell = Bell(tmp_path, "test")
     bell.wait(0, "mine")
     bell.ring("another's")
-    began = time.monotonic()
-    bell.wait(0.2, "mine")
-    assert time.monotonic() - began >= 0.2
+    assert not bell.wait(0.2, "mine")
 
 
 def test_who_turns_to_another_subject_hears_of_that_one(tmp_path: Path) -> None:
@@ -58,13 +54,11 @@ def test_who_turns_to_another_subject_hears_of_that_one(tmp_path: Path) -> None:
     bell.wait(0, "first")
     bell.wait(0, "second")
     bell.ring("second")
-    began = time.monotonic()
-    bell.wait(FALLBACK_SECONDS, "second")
-    assert time.monotonic() - began < FALLBACK_SECONDS
+    assert bell.wait(FALLBACK_SECONDS, "second")
 
 
 def test_waiting_works_among_very_many_open_files(tmp_path: Path, crowd: None) -> None:
-    Bell(tmp_path, "test").wait(0)
+    assert not Bell(tmp_path, "test").wait(0)
 
 
 def test_who_comes_within_one_tick_of_the_disks_clock_is_heard(tmp_path: Path) -> None:
@@ -76,9 +70,7 @@ def test_who_comes_within_one_tick_of_the_disks_clock_is_heard(tmp_path: Path) -
     comer.listen()
     os.utime(ringer.folder, ns=(changed, changed))
     ringer.ring()
-    began = time.monotonic()
-    comer.wait(FALLBACK_SECONDS)
-    assert time.monotonic() - began < FALLBACK_SECONDS
+    assert comer.wait(FALLBACK_SECONDS)
 
 
 def test_who_comes_after_the_pipes_were_listed_is_heard(tmp_path: Path) -> None:
@@ -88,9 +80,7 @@ def test_who_comes_after_the_pipes_were_listed_is_heard(tmp_path: Path) -> None:
     ringer.ring()
     comer.listen()
     ringer.ring()
-    began = time.monotonic()
-    comer.wait(FALLBACK_SECONDS)
-    assert time.monotonic() - began < FALLBACK_SECONDS
+    assert comer.wait(FALLBACK_SECONDS)
 
 
 def test_one_ring_wakes_all_of_several_subjects(tmp_path: Path) -> None:
@@ -98,10 +88,8 @@ def test_one_ring_wakes_all_of_several_subjects(tmp_path: Path) -> None:
     first.wait(0, "first")
     second.wait(0, "second")
     first.ring("first", "second")
-    began = time.monotonic()
-    first.wait(FALLBACK_SECONDS, "first")
-    second.wait(FALLBACK_SECONDS, "second")
-    assert time.monotonic() - began < FALLBACK_SECONDS
+    assert first.wait(FALLBACK_SECONDS, "first")
+    assert second.wait(FALLBACK_SECONDS, "second")
 
 
 def test_pipes_of_the_dead_are_removed(tmp_path: Path) -> None:

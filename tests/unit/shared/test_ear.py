@@ -15,7 +15,9 @@ def bell(tmp_path: Path) -> Bell:
 
 
 def readable(ear: Ear) -> bool:
-    return bool(select.select([ear.descriptor], [], [], 0)[0])
+    poll = select.poll()
+    poll.register(ear.descriptor, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def test_it_tells_which_of_its_subjects_were_rung(bell: Bell) -> None:

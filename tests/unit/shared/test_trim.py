@@ -21,7 +21,13 @@ CALLS: dict[str, tuple[str, dict[str, Any]]] = {
     "dynamodb": ("get_item", {"TableName": "table", "Key": {"pk": {"S": "a"}}}),
     "s3": ("get_object", {"Bucket": "bucket", "Key": "key"}),
     "secretsmanager": ("get_secret_value", {"SecretId": "secret"}),
-    "sns": ("publish", {"TopicArn": "arn:aws:sns:eu-central-1:0:topic", "Message": "told"}),
+    "sns": (
+        "publish_batch",
+        {
+            "TopicArn": "arn:aws:sns:eu-central-1:0:topic",
+            "PublishBatchRequestEntries": [{"Id": "1", "Message": "told"}],
+        },
+    ),
     "sqs": ("send_message", {"QueueUrl": f"{NOWHERE}/0/queue", "MessageBody": "look"}),
 }
 
