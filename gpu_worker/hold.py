@@ -74,12 +74,15 @@ class Hold:
 
     def look(self) -> None:
         """Ask the table whether the job is still ours and wanted. Raises `StaleAttempt`."""
-        now = time.monotonic()
-        job = self.system.table.get(JobRecord, self.job.id)
+        asked = time.monotonic()
+        self.see(self.system.table.get(JobRecord, self.job.id), asked)
+
+    def see(self, job: JobRecord | None, asked: float) -> None:
+        """The job as it was in the table, which was asked at that moment. Raises `StaleAttempt`."""
         if job is None:
             raise StaleAttempt(f"job {self.job.id} is gone")
         self.lease.check(job)
-        self._seen = now
+        self._seen = asked
         if job.cancel_requested:
             self.end(Stop.CANCELED)
 

@@ -13,12 +13,12 @@ from typing import NoReturn
 
 from gpu_worker.crew import Crew
 from gpu_worker.drain import Drain
-from gpu_worker.hold import Hold, Stop
-from gpu_worker.pulse import Pulse
+from gpu_worker.hold import Hold
+from gpu_worker.kept import Kept
+from gpu_worker.rounds import Rounds
 from gpu_worker.waits import before_retry
 from shared import lifecycle
 from shared.contract import JobError
-from shared.errors import StaleAttempt
 from shared.lifecycle import Transition
 from shared.logs import Logger
 from shared.ports import Letter, Queue
@@ -28,12 +28,8 @@ logger = Logger(service="worker")
 
 NAME = "keeper"
 TICK_SECONDS = 0.1
-LOOK_SECONDS = 0.4
-"""Between two looks at a job that the device works on: so soon a cancel is seen."""
-IDLE_LOOK_SECONDS = 1.5
-"""At one that waits, or is stored: nothing is wasted on it meanwhile."""
-BEATS_MISSED = 3
-"""A message is extended for so many heartbeats: others begin to watch when that many are missed."""
+MOST_AWAKE_SECONDS = 0.8
+"""Between two ticks: what is more was spent asleep."""
 GRACE_SECONDS = 2.0
 """What could not be handed back by its own attempt is, so long after the time was up."""
 LEAVING_SECONDS = 10.0
@@ -52,77 +48,6 @@ class Spell:
     """Seconds since its last step, in ticks of the keeper."""
 
 
-class Kept:
-    """One hold, its message and its pulse."""
-
-    def __init__(self, system: System, hold: Hold, queue: Queue, letter: Letter) -> None:
-        self.hold = hold
-        self.lock = Lock()
-        """Held while something is done for it, so that nothing is any more once it is over."""
-        self.over = False
-        self._tended = False
-        """Just now, in another thread."""
-        self._system, self._queue, self._letter = system, queue, letter
-        self._pulse = Pulse(system.table, hold.job.id, hold.lease)
-        self._beaten = self._looked = time.monotonic()
-
-    def is_due(self, now: float) -> bool:
-        """It is time for a look, or a beat. Once the work is to stop there are no more."""
-        if self._tended or self.hold.stop is not None:
-            return False
-        look = LOOK_SECONDS if self.hold.on_device else IDLE_LOOK_SECONDS
-        return now - self._looked >= look or self._must_beat(now)
-
-    def tend(self, crew: Crew) -> None:
-        """Look, and beat, in a thread of the crew: a service that is slow to answer for one job
-        makes no other late."""
-        self._tended = True
-        crew.submit(self._tend_now)
-
-    def _tend_now(self) -> None:
-        """A service that fails now may answer at the next beat."""
-        try:
-            with self.lock:
-                if not self.over:
-                    self._tend()
-        except StaleAttempt:
-            self.hold.end(Stop.LOST)
-        except Exception:
-            logger.exception("a heartbeat failed", extra={"job_id": self.hold.job.id})
-            self._looked = time.monotonic() + self._system.settings.heartbeat
-        finally:
-            self._tended = False
-
-    def give_back(self, transition: Transition, wait: float) -> None:
-        """End the attempt from here: its own thread does not answer, or has no time left."""
-        with self.lock:
-            if self.over:
-                return
-            self.over = True
-            try:
-                lifecycle.apply(self._system.table, self.hold.job, transition)
-                self._queue.extend(self._letter, wait)
-            except StaleAttempt:
-                logger.info("the job was lost meanwhile", extra={"job_id": self.hold.job.id})
-            except Exception:  # whoever watches the job finds it
-                logger.exception("a job could not be given back")
-
-    def _tend(self) -> None:
-        now = self._looked = time.monotonic()
-        self.hold.look()
-        if self._must_beat(now):
-            self._beat()
-
-    def _must_beat(self, now: float) -> bool:
-        return now - self._beaten >= self._system.settings.heartbeat
-
-    def _beat(self) -> None:
-        self._beaten = time.monotonic()
-        self._pulse.beat(self.hold.progress, self.hold.stage)
-        chosen = self._system.settings
-        self._queue.extend(self._letter, min(chosen.visibility, BEATS_MISSED * chosen.heartbeat))
-
-
 class Keeper:
     """Keeps the messages of all holds invisible and their pulses beating.
 
@@ -135,6 +60,7 @@ class Keeper:
         self.on_tick: Callable[[], None] = lambda: None
         self._drain = drain
         self._crew = Crew(NAME)
+        self._rounds = Rounds(system, self._crew)
         self._kept: set[Kept] = set()
         self._spells: set[Spell] = set()
         self._some = Event()
@@ -154,8 +80,7 @@ class Keeper:
         finally:
             with self._lock:
                 self._kept.discard(kept)
-            with kept.lock:
-                kept.over = True
+            kept.end()
 
     @contextmanager
     def spell(self, holds: Sequence[Hold], stage: str) -> Iterator[Spell]:
@@ -183,7 +108,7 @@ class Keeper:
     def _look_after_all(self) -> None:
         with self._lock:
             kept, spells = list(self._kept), list(self._spells)
-        self._tend(kept)
+        self._rounds.begin(kept)
         self._judge(kept)
         self._mind(kept, spells)
 
@@ -197,12 +122,6 @@ class Keeper:
             self._minded = time.monotonic()
         time.sleep(tick)
 
-    def _tend(self, kept: Sequence[Kept]) -> None:
-        now = time.monotonic()
-        for one in kept:
-            if one.is_due(now):
-                one.tend(self._crew)
-
     def _judge(self, kept: Sequence[Kept]) -> None:
         for one in kept:
             if not one.hold.storing:
@@ -213,7 +132,7 @@ class Keeper:
         """Count the models' silence, in ticks that this thread was awake for: a process that was
         stopped for an hour has not been silent for one."""
         now = time.monotonic()
-        passed = min(now - self._minded, 2 * LOOK_SECONDS)
+        passed = min(now - self._minded, MOST_AWAKE_SECONDS)
         self._minded = now
         for spell in spells:
             spell.silence += passed

@@ -13,7 +13,7 @@ from shared.contract import MAX_UPLOAD_BYTES
 from shared.egress import fetch
 from shared.errors import InputError
 from shared.reasons import reasons
-from shared.records import JobRecord, UploadRecord
+from shared.records import JobRecord, upload_key
 from shared.system import System
 
 
@@ -57,9 +57,7 @@ def _fetch(system: System, job: JobRecord, value: Any) -> bytes | str:
     """One input. Whatever the api let through, a job reads its own tenant's bytes only."""
     match value:
         case {"upload": str(upload_id)}:
-            upload = system.table.get(UploadRecord, upload_id)
-            own = upload is not None and upload.tenant == job.tenant
-            return _stored(system, upload.key if upload and own else "")
+            return _stored(system, upload_key(job.tenant, upload_id))
         case {"drop": str(key)}:
             own = job.drop is not None and key == job.drop.key(job.tenant)
             return _stored(system, key if own else "")

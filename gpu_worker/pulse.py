@@ -12,19 +12,24 @@ class Pulse:
     def __init__(self, table: Table, job_id: str, lease: Lease) -> None:
         self._table, self._job_id, self._lease = table, job_id, lease
         self._last: PulseRecord | None = None
+        self._first = lease.attempt == 1
+        """Nobody can have written one before the first attempt."""
 
     def beat(self, progress: float, stage: str) -> None:
         """One more. Raises `StaleAttempt` where a later attempt has a pulse.
 
         A beat whose answer was lost may have been written: the next one begins from what is there.
         """
-        last, self._last = self._last or self._table.get(PulseRecord, self._job_id), None
+        first, self._first = self._first, False
+        last = None if first else self._last or self._table.get(PulseRecord, self._job_id)
+        self._last = None
         if last is not None and last.attempt > self._lease.attempt:
             raise StaleAttempt(f"attempt {last.attempt} is alive")
         try:
             self._last = self._table.put(self._next(last, progress, stage))
-        except WriteConflict:
-            return  # the job itself says whose it is
+        except WriteConflict:  # the job itself says whose it is
+            if first:
+                self.beat(progress, stage)
 
     def _next(self, last: PulseRecord | None, progress: float, stage: str) -> PulseRecord:
         return PulseRecord(

@@ -25,6 +25,10 @@ class Table(Protocol):
         `sk` may be left out for the kinds that have one a partition.
         """
 
+    def get_many(self, kind: type[R], pks: Sequence[str]) -> dict[str, R]:
+        """Of a kind that has one record a partition: those that are there, by partition key, each
+        as it now is."""
+
     def put(self, record: R) -> R:
         """Write it if the stored version is still `record.version` (0: if there is none), and
         return it with its new version. Raises `WriteConflict`, and then nothing was written.
@@ -75,6 +79,10 @@ class Queue(Protocol):
 
     def extend(self, letter: Letter, visibility: float) -> None:
         """Visible again `visibility` seconds from now (0: at once). A stale handle does nothing."""
+
+    def extend_all(self, seconds: Mapping[Letter, float]) -> Sequence[Letter]:
+        """As `extend`, each letter by seconds of its own. The letters for which that failed, where
+        it could be done for others."""
 
     def delete(self, *letters: Letter) -> None:
         """Done with them. A stale handle never removes what another holds."""
@@ -157,5 +165,6 @@ class Blobs(Protocol):
 class Topic(Protocol):
     """Who is told that a job has ended."""
 
-    def publish(self, event_id: str, event: Event) -> None:
-        """At least once."""
+    def publish(self, events: Mapping[str, Event]) -> None:
+        """All these, by their ids, are told when it returns, each at least once. Where it raises,
+        any of them may have been."""

@@ -234,6 +234,11 @@ class PulseRecord(Record):
         return "pulse"
 
 
+def upload_key(tenant: str, upload_id: str) -> str:
+    """Where the bytes of an upload are in the inbox: each tenant's in a place of its own."""
+    return f"uploads/{tenant}/{upload_id}"
+
+
 class UploadRecord(Record):
     """A ticket for one upload, and the jobs that use it."""
 
@@ -262,7 +267,7 @@ class UploadRecord(Record):
     @property
     def key(self) -> str:
         """Where the bytes go in the inbox."""
-        return f"uploads/{self.tenant}/{self.id}"
+        return upload_key(self.tenant, self.id)
 
     def index(self) -> Index:
         return Index(due_at=self.due_at)

@@ -9,9 +9,9 @@ from typing import Any
 from shared.errors import Unavailable
 from shared.system import System, one_by_one
 
-TABLE = {"get", "put", "delete", "partition", "owned", "batch", "due"}
+TABLE = {"get", "get_many", "put", "delete", "partition", "owned", "batch", "due"}
 BLOBS = {"get", "put", "put_all", "head", "copy", "delete", "keys"}
-QUEUE = {"send", "receive", "extend", "delete"}
+QUEUE = {"send", "receive", "extend", "extend_all", "delete"}
 TOPIC = {"publish"}
 OPERATIONS = TABLE | BLOBS | QUEUE | TOPIC
 
@@ -31,13 +31,19 @@ class Services:
         self.before: Callable[[int, str, tuple[Any, ...]], None] = lambda *_: None
         self.after: Callable[[int, str, tuple[Any, ...]], None] = lambda *_: None
         self._lock = Lock()
-        self.system = replace(
-            system,
-            table=Port(self, "table", system.table),
-            inbox=Port(self, "inbox", system.inbox),
-            artworks=Port(self, "artworks", system.artworks),
-            topic=Port(self, "topic", system.topic),
-            queue=lambda name: Port(self, "queue", system.queue(name)),
+        self._system = system
+
+    @property
+    def system(self) -> System:
+        """Made anew each time: kept here it would know itself, and no file of it be closed soon."""
+        real = self._system
+        return replace(
+            real,
+            table=Port(self, "table", real.table),
+            inbox=Port(self, "inbox", real.inbox),
+            artworks=Port(self, "artworks", real.artworks),
+            topic=Port(self, "topic", real.topic),
+            queue=lambda name: Port(self, "queue", real.queue(name)),
             together=one_by_one,  # as in the cloud, where any of several writes may be the last
         )
 

@@ -14,7 +14,9 @@ from shared.signing import GET_LIFE, PUT_LIFE, window_start
 
 MAX_KEY_BYTES = 1024
 PUTS_AT_ONCE = 16
-"""Threads of one bucket; each is started when it is first needed."""
+"""From one thread; and threads of one bucket, each of which is started when it is first needed."""
+SMALL_BYTES = 2**20
+"""So much is sent in a moment: no thread is worth its while."""
 MISSING = frozenset({"NoSuchKey", "404", "NotFound"})
 """S3 says so only to who may list the bucket; to others a missing key is forbidden."""
 
@@ -32,23 +34,35 @@ class S3Blobs:
 
         https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html
         """
-        self._call(
-            "put_object", Key=key, Body=data, ContentType=media_type, ChecksumAlgorithm="CRC32"
-        )
+        self._put_together([Blob(key, data, media_type)])
 
     def put_all(self, blobs: Sequence[Blob]) -> None:
-        """At the same time, the last one by this thread. None is under way when it returns."""
-        puts = [
-            self._putters.submit(self.put, blob.key, blob.data, blob.media_type)
-            for blob in blobs[:-1]
-        ]
+        """At the same time: the large ones each by a thread, but for the last of them, which goes
+        with the small ones from this one. None is under way when it returns."""
+        large = [blob for blob in blobs if len(blob.data) > SMALL_BYTES]
+        small = [blob for blob in blobs if len(blob.data) <= SMALL_BYTES]
+        puts = [self._putters.submit(self._put_together, [blob]) for blob in large[:-1]]
+        own = [*large[-1:], *small]
         try:
-            for blob in blobs[-1:]:
-                self.put(blob.key, blob.data, blob.media_type)
+            for first in range(0, len(own), PUTS_AT_ONCE):
+                self._put_together(own[first : first + PUTS_AT_ONCE])
         finally:
             wait(puts)
         for put in puts:
             put.result()
+
+    def _put_together(self, blobs: Sequence[Blob]) -> None:
+        requests = [
+            {
+                "Bucket": self.bucket,
+                "Key": blob.key,
+                "Body": blob.data,
+                "ContentType": blob.media_type,
+                "ChecksumAlgorithm": "CRC32",
+            }
+            for blob in blobs
+        ]
+        self.clients.call_all("s3", "put_object", requests)
 
     def get(self, key: str) -> bytes | None:
         found = self._find("get_object", Key=key)

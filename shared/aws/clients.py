@@ -4,7 +4,7 @@ It works with botocore, boto3's own core: what boto3 adds (resources, managed tr
 here, and importing it costs every cold start 150-250 ms.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
@@ -13,7 +13,7 @@ from threading import RLock
 from typing import Any
 from urllib.request import getproxies
 
-from botocore.auth import SIGV4_TIMESTAMP, S3SigV4Auth, S3SigV4QueryAuth, SigV4Auth
+from botocore.auth import SIGV4_TIMESTAMP, S3SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.exceptions import (
@@ -123,9 +123,25 @@ class Clients:
         """Call an operation. Raises `Unavailable` where another try may help, else `Refused`."""
         with translated():
             answer = self.wire.call(service, operation, request) if self.wire else None
-            if answer is not None:
-                return answer
-            response: Response = getattr(self.client(service), operation)(**request)
+            return self._call(service, operation, request) if answer is None else answer
+
+    def call_all(
+        self, service: str, operation: str, requests: Sequence[Response]
+    ) -> list[Response]:
+        """As `call`, several at the same time. None is under way any more when it returns, or
+        raises."""
+        with translated():
+            wire = self.wire
+            begun = [wire.begin(service, operation, one) for one in requests] if wire else []
+            answers = [answer() for answer in begun] or [None] * len(requests)
+            return [
+                self._call(service, operation, request) if answer is None else answer
+                for request, answer in zip(requests, answers, strict=True)
+            ]
+
+    def _call(self, service: str, operation: str, request: Response) -> Response:
+        """By the SDK."""
+        response: Response = getattr(self.client(service), operation)(**request)
         return response
 
     def client(self, service: str) -> Any:
@@ -157,18 +173,6 @@ class Clients:
                 self._trust = create_default_context(cafile=bundle or get_cert_path(True))
             return self._trust
 
-    def sign(
-        self, service: str, method: str, url: str, headers: Mapping[str, str], body: bytes
-    ) -> dict[str, str]:
-        """The headers with a signature over them and the body, as of now.
-
-        https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
-        """
-        kind = S3SigV4Auth if service == "s3" else SigV4Auth
-        request = AWSRequest(method=method, url=url, headers=dict(headers), data=body)
-        kind(self._credentials(), service, self._region).add_auth(request)
-        return dict(request.headers.items())
-
     def bucket_url(self, bucket: str) -> str:
         """Where the world reaches a bucket: at its region, or path-style at an emulator.
 
@@ -176,7 +180,7 @@ class Clients:
         """
         if self.endpoint:
             return f"{self.endpoint}/{bucket}"
-        region = self._region
+        region = self.region
         return f"https://{bucket}.s3.{region}.amazonaws.com" + ".cn" * region.startswith("cn-")
 
     def presign(
@@ -186,7 +190,7 @@ class Clients:
 
         https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
         """
-        signer = S3SigV4QueryAuth(self._credentials(), "s3", self._region, expires=seconds)
+        signer = S3SigV4QueryAuth(self.credentials(), "s3", self.region, expires=seconds)
         request = AWSRequest(method=method, url=url, headers=dict(headers))
         # What `signer.add_auth` does, at a moment of our choosing.
         request.context["timestamp"] = signed_at.astimezone(UTC).strftime(SIGV4_TIMESTAMP)
@@ -195,7 +199,7 @@ class Clients:
         signer._inject_signature_to_request(request, signer.signature(text, request))
         return str(request.url)
 
-    def _credentials(self) -> Any:
+    def credentials(self) -> Any:
         """As they are now: those of a role change by the hour."""
         with translated():
             found = self.session().get_credentials()
@@ -204,7 +208,7 @@ class Clients:
             return found.get_frozen_credentials()
 
     @cached_property
-    def _region(self) -> str:
+    def region(self) -> str:
         return str(self.session().get_config_variable("region"))
 
 

@@ -1,7 +1,7 @@
 """A queue in SQS: a standard one, whose redrive policy names its dead-letter queue."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -61,15 +61,24 @@ class SqsQueue:
                 VisibilityTimeout=math.ceil(visibility),
             )
 
+    def extend_all(self, seconds: Mapping[Letter, float]) -> list[Letter]:
+        """https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibilityBatch.html"""
+        return [
+            letter
+            for some in _tens(list(seconds))
+            for letter, _ in self._each(
+                "change_message_visibility_batch",
+                some,
+                lambda letter: {"VisibilityTimeout": math.ceil(seconds[letter])},
+            )
+        ]
+
     def delete(self, *letters: Letter) -> None:
         """https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_DeleteMessageBatch.html"""
-        for first in range(0, len(letters), MAX_LETTERS):
-            some = letters[first : first + MAX_LETTERS]
-            entries = [
-                {"Id": str(number), "ReceiptHandle": letter.handle}
-                for number, letter in enumerate(some)
-            ]
-            _check(self._call("delete_message_batch", Entries=entries).get("Failed", []))
+        for some in _tens(letters):
+            failed = self._each("delete_message_batch", some, lambda _: {})
+            if failed:
+                raise Unavailable(f"SQS cannot delete a letter now: {failed[0][1]}")
 
     def depth(self) -> int:
         name = "ApproximateNumberOfMessages"
@@ -78,6 +87,20 @@ class SqsQueue:
 
     def position(self, body: str) -> int | None:
         return None  # SQS keeps no order to stand in
+
+    def _each(
+        self, operation: str, letters: Sequence[Letter], more: Callable[[Letter], Response]
+    ) -> list[tuple[Letter, str]]:
+        """The letters for which it failed, and why: a batch is answered well though some of its
+        entries were not."""
+        entries = [
+            {"Id": str(number), "ReceiptHandle": letter.handle, **more(letter)}
+            for number, letter in enumerate(letters)
+        ]
+        failed = self._call(operation, Entries=entries).get("Failed", [])
+        return [
+            (letters[int(one["Id"])], one["Code"]) for one in failed if one["Code"] not in STALE
+        ]
 
     def _call(self, operation: str, **request: Any) -> Response:
         return self.clients.call("sqs", operation, QueueUrl=self.url, **request)
@@ -92,11 +115,9 @@ def _stale_handles_ignored() -> Iterator[None]:
             raise
 
 
-def _check(failed: Sequence[Response]) -> None:
-    """A batch is answered well though some of its entries were not."""
-    for entry in failed:
-        if entry["Code"] not in STALE:
-            raise Unavailable(f"SQS cannot delete a letter now: {entry['Code']}")
+def _tens(letters: Sequence[Letter]) -> Iterator[Sequence[Letter]]:
+    for first in range(0, len(letters), MAX_LETTERS):
+        yield letters[first : first + MAX_LETTERS]
 
 
 def _letter(message: Response) -> Letter:

@@ -14,6 +14,7 @@ from time import sleep, time
 from typing import Any, TypeVar
 
 from shared.aws.clients import Clients, Refused, Response
+from shared.backoff import decorrelated
 from shared.errors import Unavailable, WriteConflict
 from shared.records import KINDS, JobRecord, Record, due_shard
 
@@ -30,6 +31,8 @@ and what is due is read from the table itself, so that a lagging index wakes nob
 
 MAX_PAGES = 100
 MAX_KEYS = 100
+MAX_MISSES = 8
+PAUSE_LEAST, PAUSE_MOST = 0.05, 1.0
 POLL_SECONDS = 0.5
 
 
@@ -44,6 +47,11 @@ class DynamoTable:
         key = _strings(pk=pk, sk=sk or _name(kind))
         item = self._call("get_item", Key=key, ConsistentRead=True).get("Item")
         return _load(kind, item) if item and _alive(item) else None
+
+    def get_many(self, kind: type[R], pks: Sequence[str]) -> dict[str, R]:
+        sk = _name(kind)
+        keys = [_strings(pk=pk, sk=sk) for pk in dict.fromkeys(pks)]
+        return {item["pk"]["S"]: _load(kind, item) for item in self._read(keys) if _alive(item)}
 
     def put(self, record: R) -> R:
         """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_PutItem.html
@@ -137,14 +145,24 @@ class DynamoTable:
         raise Unavailable("the list is too long to search", code="list_too_long")
 
     def _read(self, keys: Sequence[Item]) -> Iterator[Item]:
-        """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
+        """What there is under these keys, in no order. What an answer leaves out, because it is
+        too long or the table is busy, is asked for again.
 
-        What a page has no room for is left to the next look at what is due.
+        https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
         """
-        for start in range(0, len(keys), MAX_KEYS):
-            wanted = {"Keys": keys[start : start + MAX_KEYS], "ConsistentRead": True}
+        left, pause, misses = list(keys), 0.0, 0
+        while left:
+            wanted = {"Keys": left[:MAX_KEYS], "ConsistentRead": True}
             page = self.clients.call("dynamodb", "batch_get_item", RequestItems={self.name: wanted})
-            yield from page["Responses"].get(self.name, [])
+            yield from page.get("Responses", {}).get(self.name, [])
+            missed = page.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys", [])
+            left = missed + left[MAX_KEYS:]
+            if missed:
+                misses += 1
+                if misses > MAX_MISSES:
+                    raise Unavailable("the table is too busy to be read")
+                pause = decorrelated(pause, PAUSE_LEAST, PAUSE_MOST)
+                sleep(pause)
 
     def _call(self, operation: str, **request: Any) -> Response:
         return self.clients.call("dynamodb", operation, TableName=self.name, **request)

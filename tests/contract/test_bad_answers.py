@@ -1,5 +1,6 @@
 """What comes back from AWS broken, or not at all, is `Unavailable`: no job is blamed for it."""
 
+import json
 import os
 import secrets
 import socket
@@ -14,12 +15,13 @@ from pydantic_core import to_json
 from shared.aws.blobs import S3Blobs
 from shared.aws.clients import Clients
 from shared.aws.queue import SqsQueue
-from shared.aws.table import DynamoTable
+from shared.aws.table import DynamoTable, _item
 from shared.errors import Unavailable
+from shared.ports import Letter
 from shared.records import JobRecord
 from tests.contract.conftest import CREDENTIALS
-from tests.contract.worlds import NOW
-from tests.receiver import speaking
+from tests.contract.worlds import NOW, job
+from tests.receiver import Reply, receiving, speaking
 
 PICTURE = b"the bytes of a picture"
 CRC32 = "AAAAAA=="
@@ -89,11 +91,39 @@ def test_a_copy_that_fails_after_it_said_ok_has_failed() -> None:
         blobs(url).copy("key", blobs(url), "source")
 
 
-def test_what_a_batch_left_out_is_left_to_the_next_look() -> None:
-    key = {"pk": {"S": "job-1"}, "sk": {"S": "job"}}
-    both = {"Items": [key], "Responses": {}, "UnprocessedKeys": {"table": {"Keys": [key]}}}
-    with answered("200 OK", to_json(both)) as url:
-        assert DynamoTable(Clients(url), "table").due(0, NOW, 10) == []
+def left_out(*keys: str, **found: object) -> Reply:
+    """An answer that leaves out these keys."""
+    left = {"table": {"Keys": [{"pk": {"S": key}, "sk": {"S": "job"}} for key in keys]}}
+    return Reply(body=to_json({"Responses": found, "UnprocessedKeys": left if keys else {}}))
+
+
+def test_what_a_batch_leaves_out_is_asked_for_again() -> None:
+    stored = dict(_item(job("job-2"), "token"))
+    with receiving(left_out("job-2"), left_out(table=[stored])) as aws:
+        found = DynamoTable(Clients(aws.url("")), "table").get_many(JobRecord, ["job-1", "job-2"])
+    assert list(found) == ["job-2"]
+    asked = [json.loads(one.body)["RequestItems"]["table"] for one in aws.requests]
+    assert [[key["pk"]["S"] for key in one["Keys"]] for one in asked] == [
+        ["job-1", "job-2"],
+        ["job-2"],
+    ]
+    assert all(one["ConsistentRead"] for one in asked)
+
+
+def test_what_is_left_out_again_and_again_is_not_taken_for_gone() -> None:
+    with receiving(left_out("job-1")) as aws, pytest.raises(Unavailable):
+        DynamoTable(Clients(aws.url("")), "table").get_many(JobRecord, ["job-1"])
+    assert len(aws.requests) > 3
+
+
+def test_of_a_batch_of_letters_those_that_failed_are_told() -> None:
+    letters = [Letter("body", f"handle-{number}", 1, "ada") for number in range(12)]
+    failed = [{"Id": "3", "Code": "InternalError"}, {"Id": "4", "Code": "ReceiptHandleIsInvalid"}]
+    with receiving(Reply(body=to_json({"Failed": failed})), Reply(body=b"{}")) as aws:
+        queue = SqsQueue(Clients(aws.url("")), aws.url("/1/queue"))
+        assert queue.extend_all(dict.fromkeys(letters, 1.5)) == [letters[3]]
+    sizes = [len(json.loads(one.body)["Entries"]) for one in aws.requests]
+    assert sizes == [10, 2]
 
 
 @pytest.mark.parametrize(

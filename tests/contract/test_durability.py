@@ -12,20 +12,24 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from shared.embedded import carrier, connections
 from shared.embedded.blobs import FolderBlobs
 from shared.embedded.database import Database
 from shared.embedded.system import embedded
 from shared.embedded.table import SqliteTable
+from shared.errors import Forbidden
 from shared.ports import Blob, Letter, Queue
 from shared.records import JobRecord
 from shared.settings import Settings
 from tests.contract.worlds import job
 from tests.contract.writer import ARTWORK
 from tests.debian import install
+from tests.machine import wait_until
 
 ROOT = Path(__file__).parents[2]
 KILLS = 4
@@ -87,6 +91,56 @@ class TestTheOrderOnTheDisk:
         assert any(told < place < cleared[-1] for place in named)
 
 
+PASSING = """
+import os, sys
+from pathlib import Path
+from shared.embedded.system import embedded
+from shared.settings import Settings
+from tests.contract.worlds import job
+
+system = embedded(Settings(data=Path(sys.argv[1]), disk_reserve=0), Path(sys.argv[1]))
+queue = system.queue("standard-bulk")
+queue.send("one", "ada")
+queue.send("two", "ada")
+letters = queue.receive(10, 60)
+system.table.put(job("lasting"))
+queue.extend(letters[0], 0)
+queue.delete(*letters)
+assert queue.receive(10, 60) == []
+os._exit(0)
+"""
+LETTERS = "SELECT body, receives, visible_at > 0 AS held FROM letters ORDER BY body"
+
+
+def synced_bytes(trace: str) -> int:
+    """So much of the log was on the disk when power was lost."""
+    written = synced = 0
+    for line in trace.splitlines():
+        if "atelier.db-wal" not in line:
+            continue
+        if match := re.search(r"pwrite64\(.*, (\d+), (\d+)\) = \d+", line):
+            written = max(written, int(match[1]) + int(match[2]))
+        elif re.search(r"f(data)?sync\(", line):
+            synced = written
+    return synced
+
+
+def test_what_is_done_to_letters_lasts_with_the_next_write_and_no_sooner(tmp_path: Path) -> None:
+    """The disk is not waited for: they come again after power loss, as they may any time."""
+    strace, log, data = install("strace", "strace"), tmp_path / "trace", tmp_path / "data"
+    calls = ["-e", "trace=pwrite64,fsync,fdatasync"]
+    program = [sys.executable, "-c", PASSING, str(data)]
+    traced = [strace, "-f", "-y", "-s", "0", *calls, "-o", str(log), *program]
+    subprocess.run(traced, check=True, cwd=ROOT, timeout=60)
+    os.truncate(data / "atelier.db-wal", synced_bytes(log.read_text()))
+    (data / "atelier.db-shm").unlink()
+    system = embedded(Settings(data=data, disk_reserve=0), data)
+    assert isinstance(system.table, SqliteTable)
+    assert system.table.get(JobRecord, "lasting")
+    found = [tuple(row) for row in system.table.database.rows(LETTERS)]
+    assert found == [("one", 1, True), ("two", 1, True)]
+
+
 @pytest.fixture
 def synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
     """The folders that were fsynced since it was last asked."""
@@ -141,6 +195,29 @@ class TestFolders:
         blobs.put("ada/job-2/0.png", b"x", "image/png")
         assert synced() == ["artworks/ada/job-2", "artworks/ada", "artworks"]
 
+    def test_are_fsynced_once_for_all_who_store_at_the_same_time(
+        self, tmp_path: Path, synced: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """What one of them may not store concerns nobody else."""
+        monkeypatch.setattr(carrier, "CONVOYS", 1)
+        blobs = self.blobs(tmp_path)
+        (convoy,) = blobs._carrier._convoys
+        keys = ["ada/job-1/0.png", "ada/job-1/0.png/below", "ada/job-2/0.png"]
+        with ThreadPoolExecutor(len(keys)) as pool:
+            with convoy._leading:
+                puts = []
+                for number, key in enumerate(keys, start=1):
+                    puts.append(pool.submit(blobs.put, key, b"x", "image/png"))
+                    wait_until(lambda number=number: len(convoy._waiting) == number)
+            convoy._wake_next()
+            with pytest.raises(Forbidden):
+                puts[1].result(30)
+        assert [blobs.get(key) for key in keys] == [b"x", None, b"x"]
+        assert not any((blobs.folder / ".scratch").iterdir())
+        *folders, above, bucket, data = synced()
+        assert sorted(folders) == ["artworks/ada/job-1", "artworks/ada/job-2"]
+        assert [above, bucket, data] == ["artworks/ada", "artworks", "."]
+
 
 def write_until_killed(folder: Path, first: int, acknowledged: int) -> int:
     """Start a writer and kill it after so many acknowledgements: the last one that it gave."""
@@ -184,7 +261,7 @@ def check_kept(folder: Path, last: int) -> None:
     assert isinstance(table, SqliteTable)
     jobs = {record.id: record for record in table.owned(JobRecord, "ada", None, 10_000)}
     counter = jobs.pop("counter")
-    announced = {entry.record.pk for entry in table.announcements(10_000)}
+    announced = {entry.pk for entry in table.announcements(10_000)}
     sent = [letter.body for letter in drain(system.queue("standard-bulk"))]
     assert len(sent) == len(set(sent))
     for name, record in jobs.items():
@@ -261,6 +338,21 @@ def test_threads_that_come_and_go_leave_no_open_file(tmp_path: Path) -> None:
     gc.collect()
     open_here = [path for path in Path("/proc/self/fd").glob("*") if _leads(path, tmp_path)]
     assert len(open_here) < 10
+
+
+COUNT = """WITH RECURSIVE numbers(n) AS (
+    SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 200000) SELECT max(n) FROM numbers"""
+
+
+def test_of_threads_that_read_at_the_same_time_not_all_connections_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "MOST_IDLE", 3)
+    database = Database(tmp_path)
+    with ThreadPoolExecutor(12) as pool:
+        for counted in [pool.submit(database.rows, COUNT) for _ in range(24)]:
+            assert counted.result()[0][0] == 200_000
+    assert 1 < len(database._passing._idle) <= 3
 
 
 def _leads(link: Path, folder: Path) -> bool:

@@ -72,7 +72,7 @@ def fail_to_write(system: System, big: bytes) -> list[str]:
         refused(lambda: system.table.put(job("big", metadata={"big": big.decode()}))),
         refused(lambda: system.queue("standard-bulk").send(big.decode(), "ada")),
         refused(lambda: system.artworks.put("ada/job/0", big, "image/png")),
-        refused(lambda: [system.topic.publish(f"{n}", ENDED) for n in range(100)]),
+        refused(lambda: [system.topic.publish({f"{n}": ENDED}) for n in range(100)]),
     ]
 
 
@@ -80,7 +80,7 @@ def test_a_full_disk_is_told_and_all_goes_on_when_there_is_room(
     system: System, disk: SmallDisk
 ) -> None:
     before = system.table.put(job("before"))
-    system.topic.publish("event", ENDED)
+    system.topic.publish({"event": ENDED})
     big = b"x" * 2**21
     with disk.filled():
         assert fail_to_write(system, big) == ["disk_full"] * 4
@@ -129,13 +129,13 @@ def test_a_bell_whose_pipes_the_disk_refuses_is_merely_not_heard(tmp_path: Path)
 
 def test_a_line_that_was_cut_short_spoils_no_other(disk: SmallDisk) -> None:
     topic = FileTopic(disk.folder)
-    topic.publish("first", ENDED)
+    topic.publish({"first": ENDED})
     with disk.filled():
-        assert refused(lambda: [topic.publish(f"{n}", ENDED) for n in range(100)]) == "disk_full"
+        assert refused(lambda: [topic.publish({f"{n}": ENDED}) for n in range(100)]) == "disk_full"
     whole = topic.path.read_bytes()
     assert whole.endswith(b"\n")
     topic.path.write_bytes(whole + b'{"id":"torn by power lo')
-    topic.publish("last", ENDED)
+    topic.publish({"last": ENDED})
     first, *full, torn, last = topic.path.read_text().splitlines()
     assert torn == '{"id":"torn by power lo'
     assert json.loads(first)["id"] == "first"
@@ -154,10 +154,13 @@ def test_a_failed_commit_leaves_the_connection_usable(tmp_path: Path) -> None:
             """CREATE TABLE children (
                    parent REFERENCES parents DEFERRABLE INITIALLY DEFERRED)"""
         )
-    database.read().execute("PRAGMA foreign_keys = ON")
+    connection = database._lasting.take()
+    connection.execute("PRAGMA foreign_keys = ON")
+    database._lasting.give(connection)
     with pytest.raises(Exception, match="FOREIGN KEY"), database.alone() as db:
         db.execute("INSERT INTO children VALUES (1)")
-    assert not database.read().in_transaction
+    assert not connection.in_transaction
+    assert database._lasting.take() is connection
     assert database.rows("SELECT * FROM children") == []
     system.table.put(job())
 

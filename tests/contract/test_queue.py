@@ -93,6 +93,20 @@ class TestVisibility:
         let_lapse(world)
         assert world.queue.receive(1, LONG) == []
 
+    def test_many_can_be_extended_each_by_a_time_of_its_own(self, world: World) -> None:
+        for number in range(13):
+            world.queue.send(str(number), "ada")
+        held: list[Letter] = []
+        while letters := world.queue.receive(10, LONG):
+            held += letters
+        soon, gone = held[0], held[1]
+        world.queue.delete(gone)
+        assert not world.queue.extend_all(dict.fromkeys(held, LONG) | {soon: 0})
+        assert [letter.body for letter in drain(world.queue)] == [soon.body]
+
+    def test_none_can_be_extended(self, world: World) -> None:
+        assert not world.queue.extend_all({})
+
     def test_can_be_given_up_at_once(self, world: World) -> None:
         world.queue.send("a", "ada")
         world.queue.extend(take(world.queue), 0)
@@ -155,6 +169,16 @@ class TestStaleHandles:
     def test_never_hold_a_letter_longer(self, world: World) -> None:
         stale, _ = self.lapsed(world)
         world.queue.extend(stale, LONG)
+        let_lapse(world)
+        assert take(world.queue).receives == 3
+
+    @pytest.mark.wrong_on("moto", "a stale receipt handle changes the visibility all the same")
+    def test_never_change_anything_among_many(self, world: World) -> None:
+        stale, _ = self.lapsed(world)
+        world.queue.send("b", "ada")
+        other = take(world.queue)
+        assert not world.queue.extend_all({stale: LONG, other: 0})
+        assert take(world.queue).body == "b"
         let_lapse(world)
         assert take(world.queue).receives == 3
 

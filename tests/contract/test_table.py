@@ -76,6 +76,21 @@ class TestOneRecord:
         assert found is not None
         assert found.event_id == "event-2"
 
+    def test_is_found_among_many(self, world: World) -> None:
+        """However many are asked for, and one of them twice."""
+        stored = {name: world.table.put(job(name)) for name in ("job-1", "job-2", "job-3")}
+        world.table.delete(stored.pop("job-2"))
+        nobody = [f"nobody-{number}" for number in range(120)]
+        asked = ["job-1", "job-2", *nobody, "job-3", "job-1"]
+        assert world.table.get_many(JobRecord, asked) == stored
+        assert world.table.get_many(PulseRecord, asked) == {}
+        assert world.table.get_many(JobRecord, []) == {}
+
+    def test_is_the_one_that_now_is_among_many(self, world: World) -> None:
+        first = world.table.put(job())
+        second = world.table.put(first.model_copy(update={"attempt": 1}))
+        assert world.table.get_many(JobRecord, ["job-1"]) == {"job-1": second}
+
     def test_can_be_written_again_after_its_deletion(self, world: World) -> None:
         world.table.delete(world.table.put(world.table.put(job())))
         assert world.table.put(job()).version == 1

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.awsrequest import AWSResponse
 
 from shared.contract import Event
 from shared.embedded.topic import FileTopic
+from shared.errors import Unavailable
 from tests.contract.resources import queue_arn
 from tests.contract.worlds import NOW, World
 
@@ -44,10 +46,35 @@ def heard(world: World) -> list[Any]:
 
 def test_an_event_is_told_whole(world: World) -> None:
     listen(world)
-    world.system.topic.publish("event-1", ENDED)
+    world.system.topic.publish({"event-1": ENDED})
     (message,) = heard(world)
     assert message["id"] == "event-1"
     assert Event.model_validate(message["event"]) == ENDED
+
+
+def test_many_are_told_at_once(world: World) -> None:
+    listen(world)
+    events = {f"event-{n}": ENDED.model_copy(update={"data": {"n": n}}) for n in range(25)}
+    world.system.topic.publish(events)
+    messages: dict[str, Any] = {}
+    while len(messages) < len(events) and (more := heard(world)):
+        messages |= {message["id"]: message["event"] for message in more}
+    assert {name: Event.model_validate(told) for name, told in messages.items()} == events
+
+
+@pytest.mark.parametrize("world", ["moto"], indirect=True)
+def test_one_that_is_not_taken_is_no_secret(world: World) -> None:
+    """SNS says of each event of a batch whether it was."""
+    assert world.clients
+    failed = {"Id": "event-1", "Code": "InternalError", "SenderFault": False}
+    answer = AWSResponse("", 200, {}, None), {"Failed": [failed]}
+    events = world.clients.client("sns").meta.events
+    events.register("before-call.sns.PublishBatch", lambda **_: answer, "refusing")
+    try:
+        with pytest.raises(Unavailable, match="InternalError"):
+            world.system.topic.publish({"event-1": ENDED, "event-2": ENDED})
+    finally:
+        events.unregister("before-call.sns.PublishBatch", unique_id="refusing")
 
 
 def test_only_one_at_a_time_writes_to_the_file(tmp_path: Path) -> None:
@@ -56,7 +83,7 @@ def test_only_one_at_a_time_writes_to_the_file(tmp_path: Path) -> None:
     folder = os.open(tmp_path, os.O_RDONLY)
     fcntl.flock(folder, fcntl.LOCK_EX)
     with ThreadPoolExecutor(1) as pool:
-        publishing = pool.submit(topic.publish, "event-1", ENDED)
+        publishing = pool.submit(topic.publish, {"event-1": ENDED})
         time.sleep(0.3)
         waited = not publishing.done()
         os.close(folder)
@@ -68,8 +95,8 @@ def test_only_one_at_a_time_writes_to_the_file(tmp_path: Path) -> None:
 def test_the_file_before_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shared.embedded.topic.MAX_BYTES", 10)
     topic = FileTopic(tmp_path)
-    topic.publish("event-1", ENDED)
-    topic.publish("event-2", ENDED)
+    topic.publish({"event-1": ENDED})
+    topic.publish({"event-2": ENDED})
     assert "event-1" in (tmp_path / "events.1.jsonl").read_text()
     assert "event-2" in topic.path.read_text()
 
@@ -85,5 +112,5 @@ def test_a_listener_may_choose_by_type_and_tenant(world: World) -> None:
         ("e3", "job.failed", "ada"),
     ):
         event = ENDED.model_copy(update={"type": kind, "data": {"tenant": tenant}})
-        world.system.topic.publish(event_id, event)
+        world.system.topic.publish({event_id: event})
     assert [message["id"] for message in heard(world)] == ["e3"]

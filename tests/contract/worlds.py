@@ -63,7 +63,7 @@ def one_machine(folder: Path, listening: socket.socket) -> World:
         tick=0.3,
         frail=SqliteQueue(table.database, "frail", max_receives=FRAIL_RECEIVES),
         frail_dead=SqliteQueue(table.database, "frail-dead"),
-        announced=lambda: [entry.record.pk for entry in table.announcements(100)],
+        announced=lambda: [entry.pk for entry in table.announcements(100)],
         listening=listening,
     )
 

@@ -112,7 +112,7 @@ class Notebook:
         return {(f"sqs:{permission}", QUEUES[names[params["QueueUrl"]]])}
 
     def _sns(self, operation: str, params: Mapping[str, Any]) -> set[Need]:
-        return {(f"sns:{operation}", "EventsTopic")}
+        return {(f"sns:{operation.removesuffix('Batch')}", "EventsTopic")}
 
     def _secretsmanager(self, operation: str, params: Mapping[str, Any]) -> set[Need]:
         return {(f"secretsmanager:{operation}", "MasterSecret")}
@@ -192,7 +192,9 @@ def through_ingest(system: System) -> None:
 
 
 def before_notify(system: System) -> None:
+    """It was called before, and came no further than the delivery."""
     made(system, drop=DROP, webhook="https://example.com/")
+    put_delivery(system, JOB, url="https://example.com/")
 
 
 def through_notify(system: System) -> None:
@@ -242,12 +244,13 @@ def through_sweep(system: System) -> None:
 
 
 def before_work(system: System) -> None:
-    """Two jobs whose pictures have gone, one that needs none, and one to be canceled late."""
+    """Two jobs whose pictures have gone, one that is looked at while it runs, and one that is to be
+    canceled late."""
     put_upload(system)
     jobs = (
         put_job(system, f"{OWN}0", input={"image": {"upload": UPLOAD}}),
         put_job(system, f"{OWN}1", lane="bulk", drop=DROP, input={"image": {"drop": DROP_KEY}}),
-        put_job(system, f"{OWN}2", lane="bulk"),
+        put_job(system, f"{OWN}2", lane="bulk", params={"seconds": 2.5, "steps": 5}),
         put_job(system, f"{OWN}3"),
     )
     for job in jobs:
