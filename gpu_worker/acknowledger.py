@@ -1,8 +1,6 @@
 """Telling the queues what is done with: side by side with the work, and by the batch."""
 
-import time
 from collections.abc import Callable
-from queue import Empty, SimpleQueue
 from threading import Condition, Thread
 
 from shared.ports import Letter, Queue
@@ -18,22 +16,26 @@ class Acknowledger:
     def __init__(self, troubled: Callable[[Exception], None]) -> None:
         """`troubled` is told of what fails: that message comes again, of a job that has ended."""
         self._troubled = troubled
-        self._done: SimpleQueue[tuple[Queue, Letter] | None] = SimpleQueue()
-        self._open = 0
+        self._done: list[tuple[Queue, Letter]] = []
+        self._open = self._hurried = 0
         self._changed = Condition()
         Thread(target=self._run, name="acknowledger", daemon=True).start()
 
     def delete(self, queue: Queue, letter: Letter) -> None:
         """Soon."""
         with self._changed:
+            self._done.append((queue, letter))
             self._open += 1
-        self._done.put((queue, letter))
+            if len(self._done) in (1, MOST):  # nothing is woken for those between
+                self._changed.notify_all()
 
     def flush(self) -> None:
         """Return when all are deleted, or have failed."""
-        self._done.put(None)
         with self._changed:
+            self._hurried += 1
+            self._changed.notify_all()
             self._changed.wait_for(lambda: not self._open)
+            self._hurried -= 1
 
     def _run(self) -> None:
         while True:
@@ -45,19 +47,15 @@ class Acknowledger:
                 self._changed.notify_all()
 
     def _take(self) -> list[tuple[Queue, Letter]]:
-        """What comes within a moment of the first; `None` says that somebody waits."""
-        taken: list[tuple[Queue, Letter]] = []
-        one = self._done.get()
-        end = time.monotonic() + LINGER_SECONDS
-        try:
-            while one:
-                taken.append(one)
-                if len(taken) == MOST:
-                    break
-                one = self._done.get(timeout=max(0.0, end - time.monotonic()))
-        except Empty:
-            pass
-        return taken
+        """What comes within a moment of the first."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._done)
+            self._changed.wait_for(self._enough, LINGER_SECONDS)
+            taken, self._done = self._done[:MOST], self._done[MOST:]
+            return taken
+
+    def _enough(self) -> bool:
+        return self._hurried > 0 or len(self._done) >= MOST
 
     def _delete(self, queue: Queue, letters: list[Letter]) -> None:
         try:

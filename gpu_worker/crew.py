@@ -14,8 +14,8 @@ Task = Callable[[], None]
 
 
 class Crew:
-    """As many threads as have work at the same time. They last, because a thread's connections do,
-    and keep no process alive: what never returns holds up nobody."""
+    """As many threads as have work at the same time. They last, because to begin one costs as much
+    as most work does, and keep no process alive: what never returns holds up nobody."""
 
     def __init__(self, name: str) -> None:
         self._name = name

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from threading import Condition
+from threading import Condition, Lock
 
 from shared.ports import Letter, Queue
 
@@ -16,8 +16,8 @@ FIRST = 1
 wait here, where another worker might make them."""
 MOST = 64
 """Jobs under way at the same time, and artworks made that are not stored yet."""
-CALL = 10
-"""Messages that a queue gives at once."""
+CALL, CALL_SECONDS = 10, 1.0
+"""Messages that a queue gives at once, and how much work they should bring to be worth a call."""
 LATE_SECONDS = 2.0
 """A job that takes so long to prepare is not counted on: others are taken meanwhile."""
 TICK_SECONDS = 0.1
@@ -72,80 +72,76 @@ class Flow:
         self._raw = 0
         self._lead, self._tail = Mean(), Mean()
         self._per_course, self._per_artwork = Mean(), Mean()
-        self._changed = Condition()
+        self._lock = Lock()
+        self._roomy, self._few, self._quiet = (Condition(self._lock) for _ in range(3))
+        """There is room; few are on their way to the store; nothing goes on that would end."""
 
     def begin(self, queue: Queue, letter: Letter) -> Course:
         """A message was taken."""
-        with self._changed:
+        with self._lock:
             course = Course(queue, letter)
             self._courses.add(course)
             return course
 
     def end(self, course: Course) -> None:
         """Its work is over."""
-        with self._changed:
+        with self._lock:
             self._courses.discard(course)
-            self._changed.notify_all()
+            self._tell()
 
     def ready(self, course: Course) -> None:
         """Its samples wait for the device."""
-        with self._changed:
+        with self._lock:
             course.ready = True
             if not course.alone:
                 self._lead.note(time.monotonic() - course.begun)
 
     def on_device(self, course: Course, samples: int, seconds: float) -> None:
         """The device has spent so long on so many of its samples; they are to be stored."""
-        with self._changed:
+        with self._lock:
             course.device_seconds += seconds
             self._per_artwork.note(seconds / samples)
             self._raw += samples
 
     def made(self, course: Course) -> None:
         """The device is done with it."""
-        with self._changed:
+        with self._lock:
             course.made = True
             self._per_course.note(course.device_seconds)
-            self._changed.notify_all()
+            self._tell()
 
     def stored(self, samples: int, seconds: float) -> None:
         """So many artworks were stored and committed, which took so long."""
-        with self._changed:
+        with self._lock:
             self._tail.note(seconds)
             self._release(samples)
 
     def given_up(self, samples: int) -> None:
         """So many artworks are not on their way to the store any more."""
-        with self._changed:
+        with self._lock:
             self._release(samples)
 
     def room(self) -> int:
         """Messages to be taken now: none until it is worth a call."""
-        with self._changed:
-            if self._parked or any(course.alone for course in self._courses):
-                return 0
-            if self._courses and self.ahead > self._visibility / 4:
-                return 0
-            now, wanted = time.monotonic(), self._wanted()
-            coming = sum(not c.made and not _late(c, now) for c in self._courses)
-            room = min(wanted - coming, MOST - len(self._courses))
-            return room if room >= min(wanted / 2, CALL) else 0
+        with self._lock:
+            return self._room()
 
     def wait_for_room(self) -> None:
-        """A moment, or until something has changed."""
-        with self._changed:
-            self._changed.wait(TICK_SECONDS)
+        """A moment, or until there is some."""
+        with self._lock:
+            if not self._room():
+                self._roomy.wait(TICK_SECONDS)
 
     def wait_for_stores(self) -> None:
         """Until no more is on its way to the store than may be."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._raw < self._bound())
+        with self._lock:
+            self._few.wait_for(lambda: self._raw < self._bound())
 
     def wait_until_over(self) -> None:
         """Until nothing is under way."""
-        with self._changed:
+        with self._lock:
             while self._courses:
-                self._changed.wait(TICK_SECONDS)  # a signal is to be heard meanwhile
+                self._quiet.wait(TICK_SECONDS)  # a signal is to be heard meanwhile
 
     @contextmanager
     def alone(self, course: Course, check: Callable[[], None]) -> Iterator[None]:
@@ -153,30 +149,48 @@ class Flow:
 
         `check` is called meanwhile, and may raise.
         """
-        with self._changed:
+        with self._lock:
             self._parked.append(course)
         try:
             while not self._cleared(course):
                 check()
             yield
         finally:
-            with self._changed:
+            with self._lock:
                 course.alone = False
                 self._parked = [other for other in self._parked if other is not course]
-                self._changed.notify_all()
+                self._tell()
+
+    def _tell(self) -> None:
+        """Whoever waits for what is so now; nobody is woken in vain."""
+        if self._room():
+            self._roomy.notify_all()
+        if len(self._courses) == len(self._parked):
+            self._quiet.notify_all()
 
     def _release(self, samples: int) -> None:
         self._raw -= samples
-        self._changed.notify_all()
+        if self._raw < self._bound():
+            self._few.notify_all()
+
+    def _room(self) -> int:
+        if self._parked or any(course.alone for course in self._courses):
+            return 0
+        if self._courses and self.ahead > self._visibility / 4:
+            return 0
+        now, wanted = time.monotonic(), self._wanted()
+        coming = sum(not c.made and not _late(c, now) for c in self._courses)
+        room = min(wanted - coming, MOST - len(self._courses))
+        return room if room >= min(wanted / 2, self._call()) else 0
 
     def _cleared(self, course: Course) -> bool:
         """Wait a moment. Says whether nothing is left but what waits for the same."""
-        with self._changed:
+        with self._lock:
             if self._parked[0] is course and len(self._courses) == len(self._parked):
                 self._parked.remove(course)
                 course.alone = True
             else:
-                self._changed.wait(TICK_SECONDS)
+                self._quiet.wait(TICK_SECONDS)
             return course.alone
 
     def _wanted(self) -> int:
@@ -184,8 +198,12 @@ class Flow:
         if each is None or lead is None:
             return FIRST
         wanted = 2 * self.batch + _times(2 * lead, each)
-        wanted += min(wanted, CALL)  # while a call is worth its while, some are used up
+        wanted += min(wanted, self._call())  # until a call is worth its while, some are used up
         return max(1, min(wanted, 1 + _times(self._visibility / 2, each, math.floor), MOST))
+
+    def _call(self) -> int:
+        each = self._per_course.value
+        return CALL if each is None else min(CALL, _times(CALL_SECONDS, each))
 
     def _bound(self) -> int:
         each, tail = self._per_artwork.value, self._tail.value
