@@ -4,6 +4,7 @@ The job's `announce` is the outbox. Each step can be repeated, and the last one 
 crash anywhere leaves it set, and whoever looks next, `notify` or `sweep`, begins again.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -23,11 +24,24 @@ MIRRORED = frozenset({Status.SUCCEEDED, Status.FAILED})
 
 def announce(system: System, job: JobRecord) -> JobRecord:
     """Tell that the job has ended, if that has not been told yet; the job as it then is."""
-    if not job.announce:
-        return job
-    event = ended_event(system.settings, job)
-    mirror(system, job)
-    system.topic.publish(event_id(job), event)
+    return announce_all(system, [job])[0] if job.announce else job
+
+
+def announce_all(system: System, jobs: Sequence[JobRecord]) -> list[JobRecord]:
+    """Tell that these jobs have ended, which is not told yet, at the price of about one of them.
+
+    Where that raises, any of them may have been told, and any outbox be cleared.
+    """
+    events = [ended_event(system.settings, job) for job in jobs]
+    told = list(zip(jobs, events, strict=True))
+    for job in jobs:
+        mirror(system, job)
+    system.topic.publish({event_id(job): event for job, event in told})
+    return system.together(lambda: [_settle(system, job, event) for job, event in told])
+
+
+def _settle(system: System, job: JobRecord, event: Event) -> JobRecord:
+    """Leave the webhook to `deliver`, then clear the outbox."""
     if job.webhook:
         dispatch(system, first_delivery(system, job, event_id(job), event))
     keep_until = kept_until(system.settings, job)

@@ -1,6 +1,7 @@
 """What makes a client's retry find the first request's job again."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
@@ -62,10 +63,19 @@ def claim(
     return Claim(kept.target, kept.job, first=kept.target == target)
 
 
-def find(table: Table, tenant: str, route: str, key: str | None) -> bool:
-    """Whether the key stands for something already."""
-    if key is None:
-        return False
+def check_new(
+    system: System, tenant: str, route: str, key: str | None, check: Callable[[], None]
+) -> None:
+    """Check a request, unless its key stands for an earlier one: that was taken, whatever the check
+    would say today. Few are refused, so the key is looked up only then."""
+    try:
+        check()
+    except Exception:
+        if key is None or not _known(system.table, tenant, route, key):
+            raise
+
+
+def _known(table: Table, tenant: str, route: str, key: str) -> bool:
     pk = f"idempotency#{tenant}#{route}#{_checked(key)}"
     return table.get(IdempotencyRecord, pk) is not None
 

@@ -8,9 +8,10 @@ crash between two of them is healed by the client's retry, which finds the same 
 import secrets
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
-from functions.idempotency import claim, find
+from functions.idempotency import check_new, claim
 from shared import lifecycle
 from shared.catalogue import ModelCard
 from shared.contract import MAX_SEED, JobOptions, JobRequest, Status
@@ -24,11 +25,14 @@ from shared.uploads import attach
 def submit(system: System, tenant: str, request: JobRequest, key: str | None = None) -> JobRecord:
     """Take a job of the API. The same key and body again give the same job."""
     card = system.catalogue().get(request.model)
-    if not find(system.table, tenant, "jobs", key):
-        card.check(request.input, request.params)
-        check_webhook(system, request)
-        check_uploads(system, tenant, request.input)
+    check_new(system, tenant, "jobs", key, partial(_check, system, tenant, card, request))
     return system.together(lambda: _take(system, tenant, request, card, key))
+
+
+def _check(system: System, tenant: str, card: ModelCard, request: JobRequest) -> None:
+    card.check(request.input, request.params)
+    check_webhook(system, request)
+    check_uploads(system, tenant, request.input)
 
 
 def _take(

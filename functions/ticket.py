@@ -1,8 +1,9 @@
 """Upload tickets: where a client sends its bytes, and the job that they may start."""
 
 from datetime import timedelta
+from functools import partial
 
-from functions.idempotency import Claim, claim, find
+from functions.idempotency import Claim, check_new, claim
 from functions.submission import again, check_uploads, check_webhook, draft, put_new
 from shared.catalogue import ModelCard
 from shared.contract import Status, UploadJobRequest, UploadRequest, UploadTicket
@@ -23,8 +24,9 @@ def issue(
 ) -> UploadTicket:
     """Mint an upload, and with `job` the job that waits for it."""
     card = system.catalogue().get(request.job.model) if request.job else None
-    if card and request.job and not find(system.table, tenant, "uploads", key):
-        _check(system, tenant, card, request.job)
+    if card and request.job:
+        check = partial(_check, system, tenant, card, request.job)
+        check_new(system, tenant, "uploads", key, check)
     return _ticket(system, system.together(lambda: _take(system, tenant, request, card, key)))
 
 

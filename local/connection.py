@@ -11,6 +11,7 @@ from typing import Any
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from local.answer_transport import AnswerTransport
 from local.problems import document
 
 MAX_HEAD_BYTES = 16 * 1024
@@ -79,6 +80,8 @@ class Connection(HttpToolsProtocol):
         self._head_bytes = 0
         self._clear_alarm()
         super().on_headers_complete()
+        if self.scope["method"] != "HEAD":  # there, nothing follows the head
+            self.cycle.transport = AnswerTransport(self.cycle, self.transport)  # type: ignore[assignment]
 
     def on_message_complete(self) -> None:
         super().on_message_complete()

@@ -56,13 +56,10 @@ def sequence_number(announcement: Announcement) -> str:
 
 
 def _stream_record(table: str, announcement: Announcement) -> Event:
-    record = announcement.record
-    keys = {"pk": {"S": record.pk}, "sk": {"S": record.sk}}
-    body = record.model_dump_json()
-    announce = {"announce": {"N": "1"}} if record.index().announce else {}
+    keys = {"pk": {"S": announcement.pk}, "sk": {"S": announcement.sk}}
     return {
         "eventID": uuid.uuid5(uuid.NAMESPACE_OID, sequence_number(announcement)).hex,
-        "eventName": "INSERT" if record.version == 1 else "MODIFY",
+        "eventName": "INSERT" if announcement.version == 1 else "MODIFY",
         "eventVersion": "1.1",
         "eventSource": "aws:dynamodb",
         "awsRegion": "local",
@@ -71,12 +68,12 @@ def _stream_record(table: str, announcement: Announcement) -> Event:
             "Keys": keys,
             "NewImage": {
                 **keys,
-                "version": {"N": str(record.version)},
-                "body": {"S": body},
-                **announce,
+                "version": {"N": str(announcement.version)},
+                "body": {"S": announcement.body},
+                "announce": {"N": "1"},
             },
             "SequenceNumber": sequence_number(announcement),
-            "SizeBytes": len(body),
+            "SizeBytes": len(announcement.body),
             "StreamViewType": "NEW_IMAGE",
         },
         "eventSourceARN": f"arn:aws:dynamodb:local:{ACCOUNT}:table/{table}/stream/local",

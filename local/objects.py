@@ -34,18 +34,13 @@ class Objects:
 def hand_over(queue: Queue, name: str, letters: list[Letter], function: Handler) -> None:
     """Delete what the function has taken; what it has not comes again after a while."""
     failed = _failed(name, letters, function)
-    for letter in letters:
-        try:
-            _settle(queue, letter, message_id(name, letter) in failed)
-        except Unavailable:  # it comes again when its time is up
-            logger.exception("a letter could not be settled", extra={"queue": name})
-
-
-def _settle(queue: Queue, letter: Letter, failed: bool) -> None:
-    if failed:
-        queue.extend(letter, min(LAST_BACKOFF, 2.0 ** min(letter.receives - 1, 10)))
-    else:
-        queue.delete(letter)
+    try:
+        queue.delete(*(letter for letter in letters if message_id(name, letter) not in failed))
+        for letter in letters:
+            if message_id(name, letter) in failed:
+                queue.extend(letter, min(LAST_BACKOFF, 2.0 ** min(letter.receives - 1, 10)))
+    except Unavailable:  # they come again when their time is up
+        logger.exception("letters could not be settled", extra={"queue": name})
 
 
 def _failed(name: str, letters: list[Letter], function: Handler) -> set[str]:

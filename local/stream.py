@@ -3,6 +3,7 @@
 import logging
 import time
 from dataclasses import dataclass
+from itertools import islice
 
 from local.envelopes import failures, sequence_number, stream_event
 from local.http_events import Context, Handler
@@ -10,8 +11,13 @@ from shared.embedded.table import Announcement, SqliteTable
 
 logger = logging.getLogger("pump")
 
-BATCH = 100
+BATCH = 50
 IDLE_SECONDS = 1.0
+GATHER_SECONDS = 0.1
+"""After a batch, the next ones gather so long: many then cost little more than one. Who comes after
+a quiet moment waits for nothing."""
+MOST_TOLD = 1000
+"""So many may stand in the stream though they were told: taking them out is a commit."""
 FIRST_BACKOFF, LAST_BACKOFF = 1.0, 60.0
 MOST_REMEMBERED = 1000
 """More failures than these are left to `sweep`, which finds every overdue announcement."""
@@ -36,21 +42,27 @@ class Stream:
         self._name = name
         self._later: dict[int, Later] = {}
         self._last = 0
+        self._told = 0
 
     def turn(self) -> None:
         """Tell what is new and what is to be tried again, or wait for a ring."""
         self._table.stream_bell.listen()
         fresh = self._table.announcements(BATCH, self._last)
-        batch = fresh + self._due(time.monotonic())
-        if not batch:
+        again = self._due(time.monotonic())
+        if not fresh and not again:
+            self._forget()
             self._table.stream_bell.wait(IDLE_SECONDS)
             return
-        self._tell(batch)
-        self._last = max(self._last, *(announcement.seq for announcement in batch))
-        self._table.acknowledge(self._last, keep=self._later)
+        for batch in filter(None, (fresh, again)):
+            self._tell(batch)
+        if self._told >= MOST_TOLD:
+            self._forget()
+        if len(fresh) < BATCH:
+            time.sleep(GATHER_SECONDS)
 
     def _due(self, now: float) -> list[Announcement]:
-        return [later.announcement for later in self._later.values() if later.at <= now]
+        due = (later.announcement for later in self._later.values() if later.at <= now)
+        return list(islice(due, BATCH))
 
     def _tell(self, batch: list[Announcement]) -> None:
         failed = self._failed(batch)
@@ -60,6 +72,8 @@ class Stream:
             if sequence_number(announcement) in failed and len(self._later) < MOST_REMEMBERED:
                 backoff = min(LAST_BACKOFF, before.backoff * 2) if before else FIRST_BACKOFF
                 self._later[announcement.seq] = Later(announcement, now + backoff, backoff)
+        self._last = max(self._last, batch[-1].seq)
+        self._told += len(batch)
 
     def _failed(self, batch: list[Announcement]) -> set[str]:
         event = stream_event(self._name, batch)
@@ -68,6 +82,13 @@ class Stream:
         except Exception:
             logger.exception("notify failed")
             return {sequence_number(announcement) for announcement in batch}
+
+    def _forget(self) -> None:
+        """Take what was told out of the stream. Until then, a new pump would be told of it again,
+        and `notify` find that it is."""
+        if self._told:
+            self._table.acknowledge(self._last, keep=self._later)
+            self._told = 0
 
 
 def event_id(event: dict[str, list[dict[str, str]]]) -> str:

@@ -6,49 +6,46 @@ import json
 from collections.abc import Mapping
 from typing import Annotated, Any, NoReturn
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, Field, StringConstraints, ValidationError
 
 from shared.errors import MalformedRequest, TooLarge, UnsupportedMedia
 
 MAX_BODY_BYTES = 256 * 1024
 MAX_DEPTH = 32
 JSON = "application/json"
+BODY = {"body", "is_base64"}
+"""Of an event: what the resolver gets parsed."""
 Text = Annotated[str, StringConstraints(min_length=0)]
 """Any constraint makes pydantic look: half a surrogate pair is no text."""
 
 
-class Part(BaseModel):
-    """A part of an event; what we do not look at is kept."""
-
-    model_config = ConfigDict(extra="allow")
-
-
-class Http(Part):
+class Http(BaseModel):
     method: Text
     path: Text = ""
 
 
-class Jwt(Part):
+class Jwt(BaseModel):
     claims: dict[str, Any] = {}
 
 
-class Authorizer(Part):
+class Authorizer(BaseModel):
     """What the authorizer found: ours by API key, or the gateway's own by JWT."""
 
     by_key: dict[str, Any] | None = Field(default=None, alias="lambda")
     jwt: Jwt | None = None
 
 
-class RequestContext(Part):
+class RequestContext(BaseModel):
     http: Http
     stage: Text = "$default"
     authorizer: Authorizer | None = None
 
 
-class HttpEvent(Part):
+class HttpEvent(BaseModel):
     """An event of an API Gateway HTTP API, payload 2.0, as far as it matters here."""
 
     raw_path: Text = Field(alias="rawPath")
+    raw_query: Text | None = Field(default=None, alias="rawQueryString")
     context: RequestContext = Field(alias="requestContext")
     headers: dict[Text, Text] | None = None
     query: dict[Text, Text] | None = Field(default=None, alias="queryStringParameters")
@@ -57,16 +54,16 @@ class HttpEvent(Part):
     is_base64: bool | None = Field(default=None, alias="isBase64Encoded")
 
 
-def admit(event: Mapping[str, Any]) -> dict[str, Any]:
-    """The event as the resolver can take it. Raises where it is not what this API answers."""
+def admit(event: Mapping[str, Any]) -> tuple[dict[str, Any], Any]:
+    """The event as the resolver can take it, and its body parsed, None where there is none to look
+    at. Raises where it is not what this API answers."""
     read = _read(event)
     headers = {name.lower(): text for name, text in (read.headers or {}).items()}
-    if read.context.http.method == "POST":
-        if read.body:
-            _check_body(read.body, bool(read.is_base64), headers.get("content-type", ""))
-        headers["content-type"] = JSON  # however it was spelled, and whatever types no body at all
-    admitted = read.model_dump(by_alias=True, exclude_none=True)
-    return {"queryStringParameters": {}, **admitted, "headers": headers}
+    body = None
+    if read.body and read.context.http.method == "POST":
+        body = _parsed(read.body, bool(read.is_base64), headers.get("content-type", ""))
+    admitted = read.model_dump(by_alias=True, exclude_none=True, exclude=BODY)
+    return {"queryStringParameters": {}, **admitted, "headers": headers}, body
 
 
 def _read(event: Mapping[str, Any]) -> HttpEvent:
@@ -76,12 +73,14 @@ def _read(event: Mapping[str, Any]) -> HttpEvent:
         raise MalformedRequest("this is no event of an HTTP API") from None
 
 
-def _check_body(body: str, is_base64: bool, content_type: str) -> None:
+def _parsed(body: str, is_base64: bool, content_type: str) -> Any:
     if content_type.partition(";")[0].strip().lower() != JSON:
         raise UnsupportedMedia(f"send `Content-Type: {JSON}`")
     text = _decoded(body) if is_base64 else body
     _check_size(text)
-    _check_depth(_parse(text))
+    parsed = _parse(text)
+    _check_depth(parsed)
+    return parsed
 
 
 def _check_size(text: str) -> None:

@@ -1,14 +1,12 @@
-"""The resolver, and what every route needs to know of its caller."""
+"""The API, and what every route needs to know of its caller."""
 
-import threading
 from collections.abc import Mapping
 from typing import Any
 
-from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
-from aws_lambda_powertools.event_handler.api_gateway import ResponseBuilder, Route
-from aws_lambda_powertools.utilities.data_classes.common import BaseProxyEvent
+from aws_lambda_powertools.event_handler import Response
 from pydantic import BaseModel
 
+from functions.api.resolver import Resolver
 from shared.contract import Problem
 from shared.errors import Forbidden, Unauthenticated
 from shared.keys import is_tenant
@@ -16,53 +14,12 @@ from shared.keys import is_tenant
 PROBLEM_TYPE = "application/problem+json"
 
 
-class Asked(threading.local):
-    """What one thread is asked."""
-
-    def __init__(self) -> None:
-        self.event: BaseProxyEvent | None = None
-        self.context: dict[str, Any] = {}
-
-
-class Resolver(APIGatewayHttpResolver):
-    """Powertools' resolver, for several threads at once: its own keeps the one request that Lambda
-    hands to a process in attributes that all would share."""
-
-    def __init__(self) -> None:
-        self._asked = Asked()
-        self._building = threading.Lock()
-        super().__init__(enable_validation=True)
-
-    @property
-    def current_event(self) -> Any:  # type: ignore[override]
-        return self._asked.event
-
-    @property
-    def context(self) -> dict[str, Any]:
-        return self._asked.context
-
-    @context.setter
-    def context(self, value: dict[str, Any]) -> None:
-        self._asked.context = value
-
-    def _to_proxy_event(self, event: dict[str, Any]) -> Any:
-        self._asked.event = super()._to_proxy_event(event)
-        return self._asked.event
-
-    def _call_route(self, route: Route, route_arguments: dict[str, str]) -> ResponseBuilder[Any]:
-        """A route is built at its first call: by one thread, or it would be built around itself."""
-        with self._building:
-            if not route._middleware_stack_built:
-                route._build_middleware_stack(self._router_middlewares, self)
-        return super()._call_route(route, route_arguments)
-
-
 app = Resolver()
 
 
 def caller() -> str:
     """The tenant that calls."""
-    return tenant_of(app.current_event.raw_event)
+    return tenant_of(app.asked)
 
 
 def tenant_of(event: Mapping[str, Any]) -> str:

@@ -7,6 +7,7 @@ from functions.api.admission import admit
 from functions.api.app import app
 from functions.api.patience import wait_for_change
 from functions.api.problems import problem
+from functions.api.resolver import returned
 from shared.bootstrap import connect, connect_at_init
 from shared.errors import AtelierError
 
@@ -18,18 +19,8 @@ connect_at_init()
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Answer one API Gateway HTTP API event (payload 2.0)."""
     try:
-        admitted = admit(event)
+        admitted, body = admit(event)
         wait_for_change(connect(), admitted)
     except AtelierError as error:
-        return _answer(error)
-    return app.resolve(admitted, context)
-
-
-def _answer(error: AtelierError) -> dict[str, Any]:
-    response = problem(error)
-    return {
-        "statusCode": response.status_code,
-        "headers": dict(response.headers),
-        "body": response.body,
-        "isBase64Encoded": False,
-    }
+        return returned(problem(error))
+    return app.answer(admitted, body)

@@ -16,6 +16,9 @@ from shared.contract import MAX_WAIT_SECONDS
 from shared.records import JobRecord
 from shared.system import System
 
+SETTLE_SECONDS = 0.25
+"""Changes come in flocks: what has begun has often ended a moment later, and one answer for both is
+sooner than two. An end is told at once."""
 JOB_PATH = re.compile(r"/v1/jobs/([0-9a-z]{26})")
 WAIT = re.compile(r"[0-9]{1,2}")
 
@@ -27,15 +30,19 @@ class Wait:
         self.job_id = job_id
         self._tenant = tenant
         self._known = known
+        self._looked = False
         self._give_up = time.monotonic() + seconds
 
     def left(self, system: System) -> float:
         """The seconds to go on waiting: none where the job differs from what the client knows, has
         ended, or the time is up."""
-        seen = self._tag(system)
-        if seen is None or not (self._known is None or matches(self._known, seen)):
+        seen, looked = self._tag(system), self._looked
+        if seen is None:
             return 0.0
-        self._known = self._known or seen
+        self._known, self._looked = self._known or seen, True
+        if not matches(self._known, seen):
+            settled = time.monotonic() + SETTLE_SECONDS
+            self._give_up = min(self._give_up, settled) if looked else 0.0
         return max(0.0, self._give_up - time.monotonic())
 
     def _tag(self, system: System) -> str | None:

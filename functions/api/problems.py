@@ -8,6 +8,7 @@ from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 
 from functions.api.app import PROBLEM_TYPE, app
+from functions.api.resolver import path_of
 from shared.contract import Problem
 from shared.errors import AtelierError, InvalidRequest, MethodNotAllowed, NotFound
 from shared.logs import Logger
@@ -68,12 +69,8 @@ def _unknown(error: Exception) -> Response[Any]:
 
 @app.not_found
 def _not_found(_: NotFoundError) -> Response[Any]:
-    path = app.current_event.path
-    allowed = sorted(
-        route.method
-        for route in (*app._static_routes, *app._dynamic_routes)
-        if route.rule.match(path)
-    )
+    path = path_of(app.asked)
+    allowed = sorted(route.method for route, _ in app.matching(path))
     if not allowed:
         return problem(NotFound(f"there is nothing at {path}"))
     answer = problem(MethodNotAllowed(f"{path} takes {', '.join(allowed)}"))

@@ -1,7 +1,7 @@
 """An ended job is told of, however often a step had to be repeated, as one event."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -15,8 +15,10 @@ from functions.notify import handler as notify
 from shared import lifecycle
 from shared.contract import Event, Status
 from shared.message import DeliveryMessage
+from shared.ports import Topic
 from shared.records import DeliveryRecord, DropSource, JobRecord, Try
 from shared.system import DELIVERIES, System
+from tests.services import Services
 from tests.unit.functions.stage import DROP, PUBLIC_URL, Stage
 
 WEBHOOK = "https://receiver.test/hook?token=secret"
@@ -292,6 +294,68 @@ def test_a_whole_batch_that_fails_is_told_like_any_other(
     broken = crashing(stage.system, "topic", "publish")
     monkeypatch.setattr(notify, "connect", lambda: broken)
     assert woken(stream_record(job, 7)) == ["7"]
+
+
+def test_those_that_end_together_are_told_together(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services = Services(stage.system)
+    monkeypatch.setattr(notify, "connect", lambda: services.system)
+    jobs = [stage.succeeded(webhook=WEBHOOK if n % 2 else None) for n in range(20)]
+    assert woken(*map(stream_record, jobs)) == []
+    assert [told["id"] for told in stage.published()] == [f"evt_{job.id}" for job in jobs]
+    assert services.calls.count("topic.publish") == 1
+    assert services.calls.count("table.get_many") == 1
+    assert "table.get" not in services.calls
+    assert not any(stage.job(job.id).announce for job in jobs)
+    assert len(stage.messages()) == 10
+
+
+def test_outboxes_are_cleared_in_one_commit(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the webhooks' deliveries, so that none of it is lost without the other."""
+    jobs = [stage.succeeded(webhook=WEBHOOK) for _ in range(3)]
+
+    def lost(work: Callable[[], Any]) -> Any:
+        def unfinished() -> None:
+            work()
+            raise Crash("the power fails")
+
+        return stage.system.together(unfinished)
+
+    monkeypatch.setattr(notify, "connect", lambda: replace(stage.system, together=lost))
+    assert len(woken(*map(stream_record, jobs, range(3)))) == 3
+    assert all(stage.job(job.id).announce for job in jobs)
+    assert stage.messages() == []
+    monkeypatch.setattr(notify, "connect", lambda: stage.system)
+    assert woken(*map(stream_record, jobs)) == []
+    assert {told["id"] for told in stage.published()} == {f"evt_{job.id}" for job in jobs}
+    assert len(stage.messages()) == 3
+
+
+@dataclass
+class Picky:
+    """A topic that refuses some events, and with them all that are told together with them."""
+
+    topic: Topic
+    refused: set[str]
+
+    def publish(self, events: Mapping[str, Event]) -> None:
+        if self.refused & set(events):
+            raise Crash("too long")
+        self.topic.publish(events)
+
+
+def test_those_that_cannot_be_told_are_found_among_many(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = [stage.succeeded() for _ in range(25)]
+    bad = {jobs[0].id, jobs[13].id, jobs[24].id}
+    picky = Picky(stage.system.topic, {f"evt_{job_id}" for job_id in bad})
+    monkeypatch.setattr(notify, "connect", lambda: replace(stage.system, topic=picky))
+    assert woken(*map(stream_record, jobs, range(25))) == ["0", "13", "24"]
+    assert {job.id for job in jobs if stage.job(job.id).announce} == bad
+    told = [told["id"] for told in stage.published()]
+    assert sorted(told) == sorted(f"evt_{job.id}" for job in jobs if job.id not in bad)
 
 
 def test_every_end_is_told(stage: Stage) -> None:

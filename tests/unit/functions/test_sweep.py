@@ -1,5 +1,6 @@
 """What got lost is found, what is overdue ends, and one bad record stops nobody."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -198,9 +199,9 @@ class Mute:
 
     calls: int = 0
 
-    def publish(self, event_id: str, event: object) -> None:
+    def publish(self, events: Mapping[str, object]) -> None:
         self.calls += 1
-        raise Crash(event_id)
+        raise Crash(*events)
 
 
 def test_an_announcement_that_fails_is_told_backs_off_and_stops_nobody(

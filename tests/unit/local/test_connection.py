@@ -10,9 +10,11 @@ from contextlib import suppress
 
 import pytest
 import uvicorn
+from uvicorn.server import ServerState
 
 from local import connection
-from local.asgi import Plain, Receive, Request, Scope, Send
+from local.asgi import Plain, Receive, Request, Scope, Send, start
+from local.connection import Connection
 from local.front import _server
 
 
@@ -22,6 +24,9 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
         return await Plain(403, []).send(send)
     if request.path == "/slow":
         await asyncio.sleep(0.7)
+    if request.path == "/broken":
+        await start(send, 200, [("content-length", "9")])
+        raise RuntimeError("it broke off")
     body = await request.body(10**6, 5, 5)
     named = [("x-length", str(len(body))), ("x-evil", request.headers.get("evil", "none"))]
     return await Plain(200, named, b"x" * (10**7 if request.path == "/large" else 0)).send(send)
@@ -146,3 +151,55 @@ def test_next_head_may_wait_for_the_answer_before_it(port: int) -> None:
     answered = talk(port, b"GET /slow HTTP/1.1\r\n\r\nGET / HTTP", b"/1.1\r\n\r\n", pause=0.5)
 
     assert answered.count(b"HTTP/1.1 200") == 2
+
+
+class Written(asyncio.Transport):
+    """Notes each packet."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.packets: list[bytes] = []
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.packets.append(bytes(data))
+
+    def is_closing(self) -> bool:
+        return False
+
+
+def test_head_and_body_are_one_packet() -> None:
+    async def scene() -> list[bytes]:
+        served = Connection(_server(echo).config, ServerState(), {})
+        served.connection_made(written := Written())
+        served.data_received(b"GET /large HTTP/1.1\r\nhost: x\r\n\r\n")
+        async with asyncio.timeout(10):
+            while served.tasks:
+                await asyncio.sleep(0.01)
+        served.connection_lost(ConnectionResetError())
+        return written.packets
+
+    (packet,) = asyncio.run(scene())
+    assert packet.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert packet.endswith(b"\r\n\r\n" + b"x" * 10**7)
+
+
+def test_heads_without_a_body_are_sent(port: int) -> None:
+    head = b"HEAD / HTTP/1.1\r\nhost: x\r\n\r\n"
+
+    assert talk(port, head, head, head + head).count(b"HTTP/1.1 200") == 4
+
+
+def test_answer_that_breaks_off_has_its_head(port: int) -> None:
+    answered = talk(port, b"GET /broken HTTP/1.1\r\nhost: x\r\n\r\n")
+
+    assert answered.startswith(b"HTTP/1.1 200")
+
+
+def test_client_that_waits_for_it_is_told_to_go_on(port: int) -> None:
+    head = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\nexpect: 100-continue\r\n\r\n"
+
+    with socket.create_connection(("127.0.0.1", port), 10) as client:
+        client.sendall(head)
+        assert client.recv(65536).startswith(b"HTTP/1.1 100")
+        client.sendall(b"ab")
+        assert client.recv(65536).startswith(b"HTTP/1.1 200")

@@ -21,7 +21,9 @@ from local.objects import Objects
 from local.pump import forever
 from local.schedule import SWEEP_SECONDS, Schedule
 from local.stream import Stream
+from shared.embedded.queue import SqliteQueue
 from shared.embedded.table import Announcement, SqliteTable
+from shared.errors import Unavailable
 from shared.message import job_message
 from shared.ports import Letter
 from shared.records import JobRecord, KeyRecord
@@ -51,6 +53,7 @@ def table(system: System, monkeypatch: pytest.MonkeyPatch) -> SqliteTable:
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stream, "IDLE_SECONDS", 0.01)
+    monkeypatch.setattr(stream, "GATHER_SECONDS", 0.01)
     monkeypatch.setattr(stream, "FIRST_BACKOFF", 0.05)
     monkeypatch.setattr(objects, "WAIT_SECONDS", 0.05)
     monkeypatch.setattr(deliveries, "WAIT_SECONDS", 0.05)
@@ -68,13 +71,14 @@ def told(event: Event) -> list[str]:
 
 
 def test_stream_event_is_what_dynamodb_sends() -> None:
-    event = stream_event("atelier", [Announcement(7, note("a").model_copy(update={"version": 2}))])
+    announcement = Announcement(7, "key#a", "key", 2, note("a").model_dump_json())
+    event = stream_event("atelier", [announcement])
 
     (record,) = event["Records"]
     image = record["dynamodb"]["NewImage"]
     assert record["eventSource"] == "aws:dynamodb"
     assert record["eventName"] == "MODIFY"
-    assert record["dynamodb"]["SequenceNumber"] == sequence_number(Announcement(7, note("a")))
+    assert record["dynamodb"]["SequenceNumber"] == sequence_number(announcement)
     assert image["version"] == {"N": "2"}
     assert image["announce"] == {"N": "1"}
     assert json.loads(image["body"]["S"])["name"] == "名"
@@ -139,12 +143,67 @@ def test_one_that_failed_is_known_to_the_next_pump(table: SqliteTable) -> None:
 
     events: list[Event] = []
     table.put(note("a"))
-    Stream(table, broken, "atelier").turn()
+    first = Stream(table, broken, "atelier")
+    first.turn()
+    first.turn()
 
-    Stream(table, lambda event, _: events.append(event), "atelier").turn()
+    second = Stream(table, lambda event, _: events.append(event), "atelier")
+    second.turn()
+    second.turn()
 
     assert [told(event) for event in events] == [["key#a"]]
     assert table.announcements(10) == []
+
+
+def test_who_comes_first_is_told_at_once_and_those_after_it_together(
+    table: SqliteTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told_so_far: list[list[str]] = []
+    arriving = [[note("b"), note("c")], []]
+
+    def gather(seconds: float) -> None:
+        assert seconds == stream.GATHER_SECONDS
+        for late in arriving.pop(0):
+            table.put(late)
+
+    monkeypatch.setattr(stream.time, "sleep", gather)
+    pump = Stream(table, lambda event, _: told_so_far.append(told(event)), "atelier")
+    table.put(note("a"))
+
+    for _ in range(3):
+        pump.turn()
+
+    assert told_so_far == [["key#a"], ["key#b", "key#c"]]
+    assert arriving == []
+
+
+def test_a_backlog_is_told_without_a_pause(
+    table: SqliteTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream.time, "sleep", lambda _: pytest.fail("it paused"))
+    told_so_far: list[str] = []
+    pump = Stream(table, lambda event, _: told_so_far.extend(told(event)), "atelier")
+    for number in range(2 * stream.BATCH):
+        table.put(note(f"{number:04}"))
+
+    pump.turn()
+    pump.turn()
+
+    assert len(set(told_so_far)) == 2 * stream.BATCH
+
+
+def test_the_stream_does_not_grow_while_it_is_never_quiet(
+    table: SqliteTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "MOST_TOLD", 2)
+    pump = Stream(table, lambda event, _: None, "atelier")
+    left: list[int] = []
+    for number in range(4):
+        table.put(note(str(number)))
+        pump.turn()
+        left.append(len(table.announcements(10)))
+
+    assert left == [1, 0, 1, 0]
 
 
 def test_what_was_deleted_does_not_stop_the_stream(table: SqliteTable) -> None:
@@ -266,6 +325,32 @@ def test_what_a_dead_worker_held_is_free(system: System, table: SqliteTable) -> 
     assert held == {"alive", "far", "odd"}
     letters = system.lane("standard", "interactive").receive(10, 60)
     assert [letter.body for letter in letters] == [job_message("dead")]
+
+
+def test_a_dead_workers_job_is_not_free_before_its_message_is(
+    system: System, table: SqliteTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next look frees both."""
+    with subprocess.Popen(["true"]) as dead:
+        dead.wait()
+    holder = f"{socket.gethostname()}-{dead.pid}-0123"
+    held = table.put(job(status="running", holder=holder, attempt=1, tries=1))
+    lane = system.lane("standard", "interactive")
+    lane.send(job_message(held.id), "ada")
+    lane.receive(1, 60)
+    watching = LostWorkers(system, table, lambda _: None)
+
+    def refuse(queue: SqliteQueue, body: str) -> None:
+        raise Unavailable("the disk is full")
+
+    with monkeypatch.context() as full:
+        full.setattr(SqliteQueue, "release", refuse)
+        with pytest.raises(Unavailable):
+            watching.turn()
+    assert table.get(JobRecord, held.id) == held
+
+    watching.turn()
+    assert [letter.body for letter in lane.receive(1, 60)] == [job_message(held.id)]
 
 
 # The clock

@@ -83,7 +83,7 @@ def test_in_the_cloud_those_queues_are_known_that_the_settings_name(
 ) -> None:
     for name, value in CREDENTIALS.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(Wire, "call", lambda *_: None)  # moto hears the SDK only
+    monkeypatch.setattr(Wire, "begin", lambda *_: lambda: None)  # moto hears the SDK only
     with mock_aws():
         clients = Clients()
         names = (OBJECTS, dead(OBJECTS), DELIVERIES)
