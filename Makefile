@@ -12,8 +12,8 @@ PIP := $(PY) -m pip --disable-pip-version-check install --quiet
 
 CHAOS_JOBS ?= 10000
 CHAOS_SEEDS ?= 1 2 3
-# What to compare with, where there is a network: celery,dramatiq,litserve,rq. Redis comes from Debian.
-BENCH_PEERS ?=
+# What to compare with; nothing where there is no network. Redis comes from Debian.
+BENCH_PEERS ?= celery,dramatiq,litserve,rq
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,7 +37,7 @@ lint: $(VENV)/ready-dev ## ruff and mypy
 chaos: $(VENV)/ready-dev ## the running system under attack: CHAOS_JOBS (10,000) with each of CHAOS_SEEDS (1 2 3)
 	for seed in $(CHAOS_SEEDS); do $(PY) -m tests.chaos --jobs $(CHAOS_JOBS) --seed $$seed --workers 5 || exit 1; done
 
-bench: $(VENV)/ready-dev ## all benchmarks, into tests/bench/README.md; against BENCH_PEERS=celery,litserve
+bench: $(VENV)/ready-dev ## all benchmarks, into tests/bench/README.md; against BENCH_PEERS, which may be empty
 	$(PY) -m tests.bench --peers "$(BENCH_PEERS)"
 
 clean: ## remove the environments and caches (never your data)

@@ -22,28 +22,48 @@ HERE = Path(__file__).parent
 RESULTS, README, PLOT = HERE / "results.json", HERE / "README.md", HERE / "figures.png"
 ON_A_MACHINE = ("throughput", "idle", "submit", "fairness", "backlog")
 """Their folders are removed when all is over: to remove many files is work, too."""
-APART = ("pipeline", "encode", "coldstart")
+APART = ("pipeline", "calls", "encode", "coldstart")
 
 
 def main() -> None:
-    """Run them, or those that are named."""
+    """Run them, or those that are named; the figures of the others stay as they were."""
     parser = argparse.ArgumentParser(prog="tests.bench", description=__doc__)
     parser.add_argument("names", nargs="*", help="of " + ", ".join((*ON_A_MACHINE, *APART)))
     parser.add_argument("--peers", default="", help="of " + ",".join(PEERS))
     chosen = parser.parse_args()
-    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     with workplace() as folder:
-        for name in chosen.names or (*ON_A_MACHINE, *APART):
-            options = ["--folder", str(folder / name)] if name in ON_A_MACHINE else []
-            options += ["--peers", chosen.peers] if name == "throughput" else []
-            results[name] = run(name, options) | {"measured": stamp()}
-            RESULTS.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n")
-    README.write_text(update(README.read_text(), results))
+        failed = [
+            name
+            for name in chosen.names or (*ON_A_MACHINE, *APART)
+            if not measured(name, options(name, folder, chosen.peers))
+        ]
+    if failed:
+        raise SystemExit(f"failed: {', '.join(failed)}")
+
+
+def options(name: str, folder: Path, peers: str) -> list[str]:
+    if name not in ON_A_MACHINE:
+        return []
+    where = ["--folder", str(folder / name)]
+    return [*where, "--peers", peers] if name == "throughput" else where
+
+
+def measured(name: str, options: list[str]) -> bool:
+    """Run a benchmark; its figures are kept at once, whatever becomes of the next one."""
+    found = run(name, options)
+    if found is None:
+        return False
+    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    results[name] = found | {"measured": stamp()}
+    RESULTS.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n")
+    README.write_text(update(README.read_text(), {name: results[name]}))
     draw(results, PLOT)
+    return True
 
 
-def run(name: str, options: list[str]) -> Found:
-    """One benchmark; what it says for a person is shown as it comes."""
+def run(name: str, options: list[str]) -> Found | None:
+    """One benchmark's figures, if it does not fail; what it says for a person is shown as it
+    comes."""
     print(f"== {name}", flush=True)
     command = [sys.executable, "-m", f"tests.bench.{name}", "--json", *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
@@ -53,7 +73,8 @@ def run(name: str, options: list[str]) -> Found:
             print(last, end="", flush=True)
             last = line
     if running.returncode:
-        raise SystemExit(f"{name} has failed")
+        print(f"{last}{name} has failed", flush=True)
+        return None
     found: Found = json.loads(last)
     return found
 

@@ -6,5 +6,5 @@ from gpu_worker.__main__ import main
 from shared.aws.wire import Wire
 
 if __name__ == "__main__":
-    Wire.call = lambda *_: None  # type: ignore[method-assign]
+    Wire.begin = lambda *_: lambda: None  # type: ignore[method-assign]
     sys.exit(main(["run"]))

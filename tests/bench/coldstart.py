@@ -24,7 +24,7 @@ from shared.aws.clients import Clients
 from shared.settings import Settings, environment
 from tests.artifacts import Built, build
 from tests.bench.figures import Found, parser, say
-from tests.bench.wire_stub.running import wire_stub
+from tests.bench.wire_stub.running import CREDENTIALS, wire_stub
 from tests.cloudformation import environment_of, resources
 from tests.receiver import LOOPBACK, Reply, receiving
 from tests.sam import runtime_python
@@ -32,14 +32,6 @@ from tests.scenes import JOB, OTHER_JOB, put_delivery, put_ended, put_key, read_
 
 STARTS = 7
 WARM = 100
-NOBODY = {
-    "AWS_ACCESS_KEY_ID": "nobody",
-    "AWS_SECRET_ACCESS_KEY": "nothing",
-    "AWS_DEFAULT_REGION": "eu-central-1",
-    "AWS_CONFIG_FILE": os.devnull,
-    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-    "AWS_EC2_METADATA_DISABLED": "true",
-}
 QUEUES = ("standard-interactive", "standard-bulk", "deliveries")
 DEAD = ("standard-interactive-dead", "standard-bulk-dead")
 EVENTS = {
@@ -110,7 +102,7 @@ def start(built: Built, function: str, chosen: Settings, events: Path) -> Start:
     events.write_text(json.dumps([event(function, n) for n in range(1 + again)]))
     early = {"ATELIER_CLIENTS": environment_of(function).get("ATELIER_CLIENTS", "")}
     began = time.monotonic()
-    told = built.call(function, events, environment(chosen) | NOBODY | early)
+    told = built.call(function, events, environment(chosen) | CREDENTIALS | early)
     answer = told["answer"]
     good = answer in GOOD or answer.get("statusCode", 500) < 300 or answer.get("isAuthorized")
     assert good, f"{function}: {answer}"
@@ -198,7 +190,7 @@ def main() -> None:
     arguments.add_argument("--starts", type=int, default=STARTS, help="of each function")
     chosen = arguments.parse_args()
     assert set(EVENTS) == set(resources("AWS::Serverless::Function"))
-    os.environ.update(NOBODY)
+    os.environ.update(CREDENTIALS)
     with tempfile.TemporaryDirectory() as folder:
         ours = Built(chosen.built, runtime_python()) if chosen.built else build(Path(folder))
         builds = [ours]

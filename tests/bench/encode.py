@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from gpu_worker.model import Sample
-from gpu_worker.models.paint import Paint
+from gpu_worker.models.paint.model import Paint
 from gpu_worker.pictures import Picture, encode_jpeg, encode_png, encode_webp, png, thumbnail
 from tests.bench.figures import Found, parser, say
 
@@ -57,7 +57,7 @@ def photograph(side: int) -> Picture:
     with Image.open(SAMPLE) as sample:
         least = min(sample.size)
         square = sample.convert("RGB").crop((0, 0, least, least))
-    pixels = np.asarray(square.resize((side, side), Image.Resampling.LANCZOS)).astype(np.int16)
+    pixels = np.asarray(square.resize((side, side), Image.Resampling.LANCZOS)).astype(np.float64)
     if side > least:
         pixels = pixels + np.random.default_rng(1).normal(0, 2, pixels.shape).round()
     return Picture(np.clip(pixels, 0, 255).astype(np.uint8))

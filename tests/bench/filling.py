@@ -13,7 +13,7 @@ from shared.settings import Settings
 from shared.system import System
 from tests.bench.machine import MODELS
 
-AT_ONCE = 500
+AT_ONCE = 1_000
 
 
 def prepared(data: Path) -> System:

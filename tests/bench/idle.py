@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
+from tests.bench import talks
 from tests.bench.connection import Connection
 from tests.bench.dcgan import png
 from tests.bench.disk import Disk
@@ -55,9 +56,9 @@ def measure(folder: Path, jobs: int = JOBS) -> Series:
 def one(client: Connection, series: Series, disk: Disk) -> None:
     """A job's whole way, then a commit."""
     start = time.perf_counter()
-    job_id = client.submit("null")
+    job_id = client.hold(talks.submit("null"))
     series.submit.append(time.perf_counter() - start)
-    client.artwork(client.ended(job_id))
+    client.hold(talks.made(job_id))
     series.whole.append(time.perf_counter() - start)
     series.commit.append(disk.commit())
 

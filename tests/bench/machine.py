@@ -19,7 +19,9 @@ def started(folder: Path) -> Iterator[tuple[Running, Processes]]:
 
 
 def by_part(machine: Running) -> dict[str, float]:
-    """Seconds of CPU that front, pump and worker have used until now."""
-    return {
+    """Seconds of CPU that front, pump, worker and supervisor have used until now."""
+    parts = {
         name.rpartition(".")[2]: Processes(pid).cpu() for name, pid in machine.children().items()
     }
+    everything = Processes(machine.process.pid).cpu()
+    return parts | {"supervisor": everything - sum(parts.values())}

@@ -15,24 +15,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from gpu_worker.model import Encoded, Inputs, Sample, Step
 from gpu_worker.pictures import Picture, thumbnail
-from shared.catalogue import Localised, ModelAbout
 from tests.bench.dcgan import BATCH, PNG_LEVEL, Generator, png
+from tests.own_models import about
 
 GREY = np.full((64, 64, 3), 127, np.uint8)
 SLOW_SECONDS = 0.05
 """For a batch."""
-
-
-def about(name: str, told: str, batch: int) -> ModelAbout:
-    return ModelAbout(
-        name=name,
-        version="1",
-        task="benchmark",
-        title=Localised(en=name, zh=name),
-        description=Localised(en=told, zh=told),
-        licence="Apache-2.0",
-        limits={"batch": batch},
-    )
 
 
 class NoInput(BaseModel):
@@ -48,7 +36,7 @@ class PngParams(BaseModel):
 class Gan:
     """Pictures of 128² from their seeds."""
 
-    about: ClassVar = about("gan", "A DCGAN with random weights.", BATCH)
+    about: ClassVar = about("gan", limits={"batch": BATCH})
     Input: ClassVar[type[BaseModel]] = NoInput
     Params: ClassVar[type[BaseModel]] = PngParams
     weights: ClassVar[Sequence[Path]] = ()
@@ -82,7 +70,7 @@ class Null(Gan):
     """Grey, 64²."""
 
     torch: ClassVar = False
-    about: ClassVar = about("null", "A grey picture, at once.", BATCH)
+    about: ClassVar = about("null", limits={"batch": BATCH})
 
     def load(self, device: str) -> None:
         pass
@@ -94,7 +82,7 @@ class Null(Gan):
 class Slow(Null):
     """Grey as well, from a device that takes its time."""
 
-    about: ClassVar = about("slow", "A grey picture, after a while.", BATCH)
+    about: ClassVar = about("slow", limits={"batch": BATCH})
 
     def generate(self, batch: Sequence[Sample], step: Step) -> Sequence[np.ndarray]:
         time.sleep(SLOW_SECONDS)

@@ -6,14 +6,11 @@ divided by the span from the beginning of the first `generate` to the end of the
 every job must have succeeded, with artwork, thumbnail and manifest, and its letter must be gone.
 """
 
-import argparse
 import io
 import itertools
-import json
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +18,6 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 from unittest.mock import patch
 
 import numpy as np
@@ -37,8 +33,10 @@ from shared.contract import JobRequest, Manifest, Status, UploadRequest
 from shared.records import JobRecord
 from shared.settings import Settings, environment
 from shared.system import LANES, System
+from tests.bench.figures import Found, parser, say
 from tests.bench.sleeper import JOURNAL, SIDE
-from tests.bench.wire_stub.running import Wire, wire_stub
+from tests.bench.wire_stub.running import CREDENTIALS, Wire, wire_stub
+from tests.bench.workplace import workplace
 
 MODELS = ("tests.bench.sleeper",)
 IMAGES = {30: (300, 30), 300: (60, 10), 3000: (12, 3)}
@@ -48,18 +46,8 @@ WORKERS = {
     "sdk": "tests.bench.by_the_sdk",
     "ours": "gpu_worker run",
 }
-KEYS = {"ours": "busy"}
-"""What they are called in the figures, where not by their kind."""
 TENANT = "local"
 LOOK_SECONDS, GIVE_UP_SECONDS = 0.2, 600.0
-CREDENTIALS = {
-    "AWS_ACCESS_KEY_ID": "nobody",
-    "AWS_SECRET_ACCESS_KEY": "nothing",
-    "AWS_DEFAULT_REGION": "eu-central-1",
-    "AWS_CONFIG_FILE": os.devnull,
-    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-    "AWS_EC2_METADATA_DISABLED": "true",
-}
 
 
 @dataclass(frozen=True)
@@ -67,7 +55,7 @@ class Run:
     """What one run has shown."""
 
     busy: float
-    measured: float
+    clocked: float
     """As `busy`, with the device's time as its clock saw it: it oversleeps while others run."""
     fill_s: float
     """From the first letter's receipt to the first `generate`."""
@@ -182,7 +170,7 @@ def figures(journal: Path, wire: Wire, count: int) -> Run:
     committed = noted["DynamoDB_20120810.PutItem"][2]
     return Run(
         busy=round(sum(device) / span, 3),
-        measured=round(sum(ended[i] - begun[i] for i in range(len(lines))) / span, 3),
+        clocked=round(sum(ended[i] - begun[i] for i in range(len(lines))) / span, 3),
         fill_s=round(begun[0] - received, 2),
         drain_s=round(committed - ended[-1], 2),
         cpu_ms=round((cpu[-1] - cpu[0]) / (len(lines) - 1) * 1e3, 1),
@@ -190,39 +178,45 @@ def figures(journal: Path, wire: Wire, count: int) -> Run:
     )
 
 
-def measure(times: list[int], kinds: list[str]) -> dict[str, Any]:
-    """Each kind of worker, for each time of a picture."""
-    found: dict[str, Any] = {KEYS.get(kind, kind): {} for kind in kinds}
-    found["runs"] = {}
-    with tempfile.TemporaryDirectory() as folder, patch.dict(os.environ, CREDENTIALS):
+def measure(folder: Path, times: list[int], kinds: list[str]) -> Found:
+    """Each kind of worker, for each time of a picture; by figure and time."""
+    found: Found = {}
+    with patch.dict(os.environ, CREDENTIALS):
         for ms, kind in itertools.product(times, kinds):
             many, few = IMAGES[ms]
-            one = run(kind, ms, few if kind == "serial" else many, Path(folder))
-            found[KEYS.get(kind, kind)][str(ms)] = one.busy
-            found["runs"].setdefault(str(ms), {})[kind] = asdict(one)
+            one = run(kind, ms, few if kind == "serial" else many, folder)
+            for name, figure in said(kind, one).items():
+                found.setdefault(name, {})[str(ms)] = figure
             print(told(kind, ms, one), file=sys.stderr)
     return found
 
 
+def said(kind: str, one: Run) -> Found:
+    """Of ours everything, of the others that they are compared by."""
+    calls = round(sum(one.calls.values()), 1)
+    if kind == "ours":
+        return {**asdict(one), "calls": calls}
+    return {kind: one.busy, f"{kind}_cpu_ms": one.cpu_ms, f"{kind}_calls": calls}
+
+
 def told(name: str, ms: int, one: Run) -> str:
     return (
-        f"{ms:>5} ms a picture, {name:6}: busy {one.busy:.3f} (measured {one.measured:.3f}), "
+        f"{ms:>5} ms a picture, {name:6}: busy {one.busy:.3f} (clocked {one.clocked:.3f}), "
         f"fill {one.fill_s:.2f} s, drain {one.drain_s:.2f} s, {one.cpu_ms:.1f} ms CPU and "
-        f"{sum(one.calls.values()):.1f} calls a picture"
+        f"{sum(one.calls.values()):.1f} calls a picture {one.calls}"
     )
 
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", action="store_true", help="an object in the last line")
-    parser.add_argument("--ms", type=int, action="append", choices=IMAGES, help="only these")
-    parser.add_argument("--sdk", action="store_true", help="and where botocore makes every call")
-    chosen = parser.parse_args()
+    arguments = parser(__doc__)
+    arguments.add_argument("--ms", type=int, action="append", choices=IMAGES, help="only these")
+    arguments.add_argument("--sdk", action="store_true", help="and where botocore makes every call")
+    chosen = arguments.parse_args()
     kinds = [kind for kind in WORKERS if kind != "sdk" or chosen.sdk]
-    found = measure(chosen.ms or list(IMAGES), kinds)
-    if chosen.json:
-        print(json.dumps(found))
+    with workplace(chosen.folder) as folder:
+        found = measure(folder, chosen.ms or list(IMAGES), kinds)
+    say(found, chosen.json)
 
 
 if __name__ == "__main__":

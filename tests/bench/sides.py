@@ -5,12 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Protocol
 
-from tests.bench.connection import Connection
-from tests.bench.crowd import crowd, shared
 from tests.bench.dcgan import BATCH, Generator
-from tests.bench.processes import Processes
-
-CONNECTIONS = 8
 
 
 class Side(Protocol):
@@ -23,6 +18,9 @@ class Side(Protocol):
 
     def cpu(self) -> float:
         """Seconds of CPU used until now, without the client's."""
+
+    def client(self) -> float:
+        """Seconds of CPU that the client has used until now."""
 
     def still(self) -> AbstractContextManager[None]:
         """Held still while another side is measured."""
@@ -43,6 +41,9 @@ class Loop:
     def cpu(self) -> float:
         return time.process_time()
 
+    def client(self) -> float:
+        return 0.0
+
     def still(self) -> AbstractContextManager[None]:
         return nullcontext()
 
@@ -54,31 +55,6 @@ def loops() -> tuple[Loop, Loop]:
     torch.set_num_threads(1)
     generator = Generator()
     return Loop("bare", generator.pictures), Loop("forward", generator.forward)
-
-
-class Ours:
-    """A machine over HTTP: every job submitted, waited for, and its picture fetched."""
-
-    name = "atelier"
-
-    def __init__(self, url: str, processes: Processes) -> None:
-        self._url = url
-        self.cpu, self.still = processes.cpu, processes.still
-
-    def burst(self, count: int, first_seed: int) -> float:
-        jobs = [""] * count
-
-        def submit(client: Connection, place: int) -> None:
-            jobs[place] = client.submit("gan", seed=first_seed + place)
-
-        def fetch(client: Connection, place: int) -> None:
-            client.artwork(client.ended(jobs[place]))
-
-        with crowd(self._url, CONNECTIONS) as clients:
-            start = time.perf_counter()
-            shared(clients, count, submit)
-            shared(clients, count, fetch)
-            return time.perf_counter() - start
 
 
 @contextmanager

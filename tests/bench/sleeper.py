@@ -16,12 +16,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from gpu_worker.decoding import decode
 from gpu_worker.model import Encoded, Inputs, Sample, Step
 from gpu_worker.pictures import Picture, encode_png, thumbnail
-from shared.catalogue import Localised, ModelAbout
 from shared.contract import ImageSource
+from tests.own_models import about
 
 JOURNAL = "SLEEPER_JOURNAL"
 SIDE = 512
-SAID = "A device that sleeps."
 
 
 class SleeperInput(BaseModel):
@@ -39,15 +38,7 @@ class SleeperParams(BaseModel):
 class Sleeper:
     """The picture that it is given, in another colour."""
 
-    about: ClassVar = ModelAbout(
-        name="sleeper",
-        version="1",
-        task="benchmark",
-        title=Localised(en="sleeper", zh="sleeper"),
-        description=Localised(en=SAID, zh=SAID),
-        licence="Apache-2.0",
-        limits={"batch": 1},
-    )
+    about: ClassVar = about("sleeper", limits={"batch": 1})
     Input: ClassVar[type[BaseModel]] = SleeperInput
     Params: ClassVar[type[BaseModel]] = SleeperParams
     weights: ClassVar[Sequence[Path]] = ()

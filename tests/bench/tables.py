@@ -18,24 +18,34 @@ def update(text: str, results: dict[str, Found]) -> str:
 
 
 def told(found: Found) -> list[str]:
-    """When it was measured; then a table for the plain figures, one for each set of things that
-    were measured side by side, and one for each thing that has parts."""
+    """When it was measured; then a table for the plain figures, and one for each set of things that
+    were measured side by side."""
     plain = {name: one for name, one in found.items() if not isinstance(one, dict)}
     lines = [f"Measured {plain.pop('measured')}.", ""]
     if plain:
         lines += table(tuple(plain), [tuple(plain.values())])
-    sets: dict[tuple[str, ...], Found] = {}
+    sets: dict[tuple[tuple[str, ...], tuple[str, ...]], Found] = {}
     for name, one in found.items():
         if isinstance(one, dict) and one:
-            if parts := _parts(one):
-                rows = [(key, *inner.values()) for key, inner in one.items()]
-                lines += table((name, *parts), rows)
-            else:
-                sets.setdefault(tuple(one), {})[name] = one
-    for keys, columns in sets.items():
-        rows = [(key, *(column[key] for column in columns.values())) for key in keys]
-        lines += table(("", *columns), rows)
+            sets.setdefault((tuple(one), _parts(one)), {})[name] = one
+    for (keys, parts), columns in sets.items():
+        lines += (
+            _one_by_one(columns) if parts and len(columns) == 1 else _beside(keys, parts, columns)
+        )
     return lines
+
+
+def _one_by_one(columns: Found) -> list[str]:
+    """Things that have parts: a row for each."""
+    ((name, things),) = columns.items()
+    parts = _parts(things)
+    return table((name, *parts), [(key, *one.values()) for key, one in things.items()])
+
+
+def _beside(keys: Sequence[str], parts: Sequence[str], columns: Found) -> list[str]:
+    """A column for each that was measured; the corner says what a cell holds that has parts."""
+    rows = [(key, *(column[key] for column in columns.values())) for key in keys]
+    return table((", ".join(parts), *columns), rows)
 
 
 def _parts(found: Found) -> tuple[str, ...]:
@@ -56,7 +66,7 @@ def line(cells: Sequence[object]) -> str:
 
 def cell(value: object) -> str:
     if isinstance(value, dict):
-        return ", ".join(f"{name} {cell(one)}" for name, one in value.items())
+        return ", ".join(map(cell, value.values()))
     if isinstance(value, list):
         return " ".join(map(cell, value))
     return f"{value:.4g}" if isinstance(value, float) else str(value).replace("_", " ")

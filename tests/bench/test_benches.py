@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.bench import __main__ as bench
 from tests.bench.figures import Found
 from tests.bench.plot import draw
 from tests.bench.tables import update
@@ -18,6 +19,7 @@ SMALL = [
     ("submit", ["--jobs", "3"], {"p50_ms", "p99_ms", "commit_ms"}),
     ("backlog", ["--depths", "20,40", "--pushed", "20"], {"cpu_us_per_job"}),
     ("fairness", ["--flood", "40", "--seconds", "2"], {"quiet", "loud"}),
+    ("calls", ["--times", "1"], {"botocore", "wire"}),
 ]
 MEASURED: dict[str, Found] = {
     "throughput": {"ratio": 0.9, "peers": {"celery": 0.5}},
@@ -53,13 +55,34 @@ def test_tables_take_the_place_of_the_last_ones() -> None:
         "y": {"1": 4, "10": 5.25},
     }
     found["z"] = {"1": {"front": 1}, "10": {"front": 2}}
+    found["png"] = {"small": {"ms": 1, "kB": 20}, "large": {"ms": 2, "kB": 30}}
+    found["jpeg"] = {"small": {"ms": 3, "kB": 40}, "large": {"ms": 4, "kB": 50.55}}
     once = update(text, {"idle": found})
     assert once == (
         "a\n<!-- idle -->\nMeasured today.\n\n| p50 ms |\n|---|\n| 3.5 |\n\n"
+        "|  | x | y |\n|---|---|---|\n| 1 | 2 | 4 |\n| 10 | 3 | 5.25 |\n\n"
         "| z | front |\n|---|---|\n| 1 | 1 |\n| 10 | 2 |\n\n"
-        "|  | x | y |\n|---|---|---|\n| 1 | 2 | 4 |\n| 10 | 3 | 5.25 |\n\n<!-- /idle -->\nb\n"
+        "| ms, kB | png | jpeg |\n|---|---|---|\n| small | 1, 20 | 3, 40 |\n"
+        "| large | 2, 30 | 4, 50.55 |\n\n<!-- /idle -->\nb\n"
     )
     assert update(once, {"idle": found}) == once
+
+
+def test_what_one_benchmark_finds_is_kept_whatever_becomes_of_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results, readme = tmp_path / "results.json", tmp_path / "README.md"
+    readme.write_text(
+        "".join(f"<!-- {name} -->\n<!-- /{name} -->\n" for name in ("idle", "submit"))
+    )
+    for name, path in (("RESULTS", results), ("README", readme), ("PLOT", tmp_path / "plot.png")):
+        monkeypatch.setattr(bench, name, path)
+    found = {"idle": {"p50_ms": 3}, "encode": None, "submit": {"p50_ms": 1}}
+    monkeypatch.setattr(bench, "run", lambda name, options: found[name])
+    assert [bench.measured(name, []) for name in found] == [True, False, True]
+    assert json.loads(results.read_text()).keys() == {"idle", "submit"}
+    assert "| 3 |" in readme.read_text()
+    assert "| 1 |" in readme.read_text()
 
 
 def test_the_plot_is_drawn_from_whatever_was_measured(tmp_path: Path) -> None:

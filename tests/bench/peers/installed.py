@@ -25,15 +25,18 @@ class Kind:
 
 KINDS = {
     "celery": Kind(
-        ("celery", "redis"),
+        ("celery==5.7.0", "redis==8.1.0"),
         ("celery", "-A", f"{MODULE}celery", "worker", "-c", "1", "-l", "warning"),
     ),
     "dramatiq": Kind(
-        ("dramatiq[redis]",),
+        ("dramatiq==2.2.1", "redis==8.1.0"),
         ("dramatiq", f"{MODULE}dramatiq", "--processes", "1", "--threads", "1"),
     ),
-    "litserve": Kind(("litserve",), ("python", "-m", LITSERVE), redis=False),
-    "rq": Kind(("rq",), ("rq", "worker", "-u", "{redis}", "-w", "rq.SimpleWorker", "-q")),
+    "litserve": Kind(("litserve==0.2.19",), ("python", "-m", LITSERVE), redis=False),
+    "rq": Kind(
+        ("rq==3.0.0", "redis==8.1.0"),
+        ("rq", "worker", "-u", "{redis}", "-w", "rq.SimpleWorker", "-q"),
+    ),
 }
 NAMES = tuple(KINDS)
 
@@ -41,15 +44,15 @@ NAMES = tuple(KINDS)
 def programs(name: str) -> Path:
     """The folder of the programs in that peer's environment, which finds torch in ours."""
     venv = PLACE / name
-    marker = venv / ".installed"
-    if not marker.exists():
+    marker, packages = venv / ".installed", KINDS[name].packages
+    if not marker.exists() or marker.read_text() != " ".join(packages):
         python = venv / "bin" / "python"
         pip = ("-m", "pip", "--disable-pip-version-check", "install", "-qq")
         subprocess.run([sys.executable, "-m", "venv", "--clear", venv], check=True)
-        subprocess.run([python, *pip, *KINDS[name].packages], check=True)
+        subprocess.run([python, *pip, *packages], check=True)
         ours = sysconfig.get_path("purelib")
         (_packages(venv) / "ours.pth").write_text(ours + "\n")
-        marker.touch()
+        marker.write_text(" ".join(packages))
     return venv / "bin"
 
 

@@ -9,6 +9,7 @@ import dramatiq
 from dramatiq.brokers.redis import RedisBroker
 from dramatiq.results import Results
 from dramatiq.results.backends import RedisBackend
+from redis import Redis
 
 from tests.bench.dcgan import Generator
 from tests.bench.peers.driven import drive
@@ -17,7 +18,8 @@ PATIENCE_MS = 300_000
 REDIS = os.environ["PEER_REDIS"]
 FOLDER = Path(os.environ["PEER_FOLDER"])
 
-backend = RedisBackend(url=REDIS)
+backend = RedisBackend(client=Redis.from_url(REDIS, socket_timeout=None))
+"""A result is waited for longer than redis-py does of itself."""
 broker = RedisBroker(url=REDIS)
 broker.add_middleware(Results(backend=backend))
 dramatiq.set_broker(broker)

@@ -31,6 +31,9 @@ class Peer:
     def cpu(self) -> float:
         return sum(server.cpu() for server in self._servers)
 
+    def client(self) -> float:
+        return Processes(self._client.pid).cpu()
+
     @contextmanager
     def still(self) -> Iterator[None]:
         with ExitStack() as stack:

@@ -4,8 +4,8 @@ from tests.bench.wire_stub.message import Answer, told
 
 SECRET = "the master secret"
 PUBLISHED = (
-    b'<PublishResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><PublishResult>'
-    b"<MessageId>message</MessageId></PublishResult></PublishResponse>"
+    b'<PublishBatchResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><PublishBatchResult>'
+    b"<Failed/><Successful/></PublishBatchResult></PublishBatchResponse>"
 )
 
 

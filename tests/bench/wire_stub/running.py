@@ -1,6 +1,7 @@
 """The stub as a process of its own."""
 
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -12,6 +13,16 @@ from dataclasses import dataclass
 BACKLOG = 256
 LATENCY = (30.0, 50.0)
 """Milliseconds, drawn evenly between them."""
+
+CREDENTIALS = {
+    "AWS_ACCESS_KEY_ID": "nobody",
+    "AWS_SECRET_ACCESS_KEY": "nothing",
+    "AWS_DEFAULT_REGION": "eu-central-1",
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+"""What its clients sign with, so that no real ones are ever looked for."""
 
 Journal = dict[str, tuple[int, float, float]]
 """How often each operation was called, and when it first and last took effect."""
