@@ -10,6 +10,7 @@ import pytest
 from gpu_worker.registry import Registry
 from shared.bootstrap import assemble, disconnect
 from shared.catalogue import Catalogue
+from shared.embedded.table import SqliteTable
 from shared.settings import Settings, environment
 from shared.system import System
 
@@ -54,8 +55,12 @@ def chosen(tmp_path: Path, catalogue_file: Path) -> Settings:
 
 
 @pytest.fixture
-def system(chosen: Settings) -> System:
-    return assemble(chosen)
+def system(chosen: Settings) -> Iterator[System]:
+    """Its files are closed in the end: a worker of this process would keep them open for ever."""
+    system = assemble(chosen)
+    yield system
+    assert isinstance(system.table, SqliteTable)
+    system.table.database.close()
 
 
 @pytest.fixture

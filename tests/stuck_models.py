@@ -1,7 +1,7 @@
 """A model that, the first time, stops its worker within a transaction."""
 
-import os
 import signal
+import threading
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -21,9 +21,10 @@ class Stuck(Plain):
         folder = settings().data
         assert folder
         if not (folder / "was-stuck").exists():
-            (folder / "was-stuck").touch()
             with Database(folder).alone():
-                os.kill(os.getpid(), signal.SIGSTOP)
+                (folder / "was-stuck").touch()
+                # To this very thread: sent to the process, it may come after the transaction.
+                signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
         return super().generate(batch, step)
 
 

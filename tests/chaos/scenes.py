@@ -66,6 +66,14 @@ FAILURES = Scene(
 )
 """Calls fail and processes die."""
 
+ENDS = Scene(
+    orders=tuple(Order(n, hook="fine") for n in range(60)),
+    attacks=("wait 15",),
+    share=0.3,
+    only=("refused", "unanswered"),
+)
+"""Many jobs end, each in a few calls, any of which may fail or lose its answer."""
+
 LOSSES = Scene(
     orders=tuple(Order(n, seconds=1.0, count=16) for n in range(24)),
     attacks=12 * ("wait 1", "kill holder"),
@@ -85,6 +93,7 @@ POISON = Scene(
 SCENES = {
     "acts": ACTS,
     "duplicates": DUPLICATES,
+    "ends": ENDS,
     "failures": FAILURES,
     "losses": LOSSES,
     "poison": POISON,

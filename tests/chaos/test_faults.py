@@ -61,7 +61,7 @@ def send(n):
 
 def publish(n):
     now = datetime.now(UTC)
-    system.topic.publish(f"evt_{{n}}", Event(type="job.succeeded", timestamp=now, data={{}}))
+    system.topic.publish({{f"evt_{{n}}": Event(type="job.succeeded", timestamp=now, data={{}})}})
 
 CALLS = {CALLS}
 """

@@ -30,11 +30,11 @@ SEEN = {
     "steal": ("duplicates", "lost"),
     "no-fencing": ("zombies", "backwards"),
     "ack-first": ("failures", "stuck"),
-    "announce-clears-first": ("failures", "lost"),
+    "announce-clears-first": ("ends", "lost"),
     "commit-before-store": ("failures", "lost"),
     "made-twice": ("failures", "twice"),
     "no-tidy": ("losses", "orphans"),
-    "outbox-outside": ("failures", "lost"),
+    "outbox-outside": ("ends", "lost"),
     "endless-tries": ("poison", "stuck"),
 }
 """In which scene the lack of a guard is seen, and as what."""

@@ -14,7 +14,7 @@ from shared import lifecycle
 from shared.embedded.table import SqliteTable
 from shared.records import JobRecord, PulseRecord, UploadRecord
 from shared.system import System
-from tests.client import Answer, Client
+from tests.client import Answer, Client, answered
 
 PLAIN = {"model": "plain", "input": {}}
 GIVE_UP = 30
@@ -189,6 +189,22 @@ def test_a_refused_request_does_not_use_up_its_key(client: Client) -> None:
     bad = {"model": "plain", "input": {}, "params": {"seconds": "x"}}
     problem(client.post("/v1/jobs", bad, Idempotency_Key="k1"), 422, "invalid_request")
     assert client.post("/v1/jobs", PLAIN, Idempotency_Key="k1").status == 202
+
+
+def test_a_key_finds_its_job_even_where_the_request_would_be_refused_by_now(
+    client: Client, connected: System
+) -> None:
+    ticket = client.post("/v1/uploads", {"content_type": "image/gif", "size": 9}).json
+    arrive(connected, ticket["id"])
+    body = {"model": "plain", "input": {"image": {"upload": ticket["id"]}}}
+    taken = client.post("/v1/jobs", body, Idempotency_Key="k1")
+    connected.inbox.delete(f"uploads/local/{ticket['id']}")
+    problem(client.post("/v1/jobs", body), 409, "upload_incomplete")
+    problem(client.post("/v1/jobs", body, Idempotency_Key="k2"), 409, "upload_incomplete")
+    again = client.post("/v1/jobs", body, Idempotency_Key="k1")
+    assert (again.status, again.json["id"]) == (202, taken.json["id"])
+    other = client.post("/v1/jobs", {**body, "count": 2}, Idempotency_Key="k1")
+    problem(other, 409, "idempotency_mismatch")
 
 
 @pytest.mark.parametrize("path", ["/v1/jobs", "/v1/uploads"])
@@ -397,6 +413,39 @@ def test_bad_bodies_get_a_clear_error(client: Client, body: str, status: int, co
 def test_a_body_that_is_not_json_by_its_type_is_refused(client: Client) -> None:
     answer = client.call("POST", "/v1/jobs", "model=paint", content_type="text/plain")
     problem(answer, 415, "unsupported_media_type")
+
+
+@pytest.mark.parametrize(
+    ("path", "where"),
+    [
+        ("/v1/jobs?batch=a&batch=b", ["query", "batch"]),
+        ("/v1/jobs?status=soon", ["query", "status"]),
+        ("/v1/jobs/UPPER", ["path", "job_id"]),
+        ("/v1/jobs/" + 26 * "0" + "?wait=21", ["query", "wait"]),
+    ],
+)
+def test_a_bad_parameter_is_named(client: Client, path: str, where: list[str]) -> None:
+    event = client.event("GET", path, None, {})
+    joined = {"batch": "a,b"} if "batch" in path else event["queryStringParameters"]
+    refused = answered({**event, "queryStringParameters": joined})
+    problem(refused, 422, "invalid_request")
+    assert [error["where"] for error in refused.json["errors"]] == [where]
+
+
+def test_a_comma_is_a_part_of_a_value(client: Client) -> None:
+    assert client.get("/v1/jobs?batch=a,b").json["items"] == []
+    first = client.post("/v1/jobs", PLAIN, Idempotency_Key="a,b").json["id"]
+    assert client.post("/v1/jobs", PLAIN, Idempotency_Key="a,b").json["id"] == first
+    assert client.post("/v1/jobs", PLAIN, Idempotency_Key="a").json["id"] != first
+
+
+def test_all_that_is_wrong_with_a_body_is_told(client: Client) -> None:
+    refused = client.post("/v1/jobs", {"model": "plain", "count": 0, "colour": "red"})
+    assert [error["where"] for error in refused.json["errors"]] == [
+        ["body", "count"],
+        ["body", "input"],
+        ["body", "colour"],
+    ]
 
 
 def test_unknown_paths_and_methods_are_our_problems(client: Client) -> None:

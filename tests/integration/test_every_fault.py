@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from functions.announcing import announce
+from functions.announcing import announce, announce_all
 from functions.deletion import delete_job, purge
 from functions.delivery import deliver, redeliver
 from functions.ingest.arrival import Arrival, take
@@ -270,15 +270,26 @@ def takes(system: System, play: Play) -> None:
     take(system, play.given)
 
 
-DROP = DropSource(batch="summer", name="a fox.jpg")
-
-
 def a_job_has_ended(play: Play) -> JobRecord:
-    return play.stage.succeeded(webhook=play.receiver.url(), drop=DROP)
+    return a_job_called(play, "a fox.jpg")
+
+
+def a_job_called(play: Play, name: str) -> JobRecord:
+    dropped = DropSource(batch="summer", name=name)
+    return play.stage.succeeded(webhook=play.receiver.url(), drop=dropped)
 
 
 def announces(system: System, play: Play) -> None:
     announce(system, play.stage.job(play.given.id))
+
+
+def jobs_have_ended(play: Play) -> list[JobRecord]:
+    return [a_job_has_ended(play), play.stage.failed(), a_job_called(play, "another fox.jpg")]
+
+
+def announces_together(system: System, play: Play) -> None:
+    jobs = [play.stage.job(job.id) for job in play.given]
+    announce_all(system, [job for job in jobs if job.announce])
 
 
 def a_webhook_waits(play: Play) -> DeliveryMessage:
@@ -368,6 +379,10 @@ SCENES = {
     "drop": Scene(a_file_was_dropped, takes),
     "announce": Scene(a_job_has_ended, announces),
     "announce, nobody woken again": Scene(a_job_has_ended, announces, repeated=False),
+    "announce together": Scene(jobs_have_ended, announces_together),
+    "announce together, nobody woken again": Scene(
+        jobs_have_ended, announces_together, repeated=False
+    ),
     "deliver": Scene(a_webhook_waits, delivers),
     "deliver, message lost": Scene(a_webhook_waits, delivers, repeated=False),
     "deliver to one that is down": Scene(a_webhook_waits_for_a_receiver_that_is_down, delivers),

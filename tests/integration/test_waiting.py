@@ -12,6 +12,7 @@ from functions.api.handler import handler
 from local.front import Front, build
 from local.gateway import HANDLERS, Functions
 from shared import lifecycle
+from shared.contract import JobError
 from shared.records import JobRecord
 from shared.system import System
 
@@ -45,6 +46,20 @@ def cancel(system: System, job_id: str) -> None:
     job = system.table.get(JobRecord, job_id)
     assert job is not None
     lifecycle.apply(system.table, job, lambda job: lifecycle.cancel(job, system.now()))
+
+
+def begin(system: System, job_id: str) -> None:
+    job = system.table.get(JobRecord, job_id)
+    assert job is not None
+    lifecycle.apply(system.table, job, lambda job: lifecycle.start(job, "w", system.now(), 3))
+
+
+def end(system: System, job_id: str) -> None:
+    job = system.table.get(JobRecord, job_id)
+    assert job is not None
+    error = JobError(code="model_failed", message="it failed", retryable=False)
+    lease = lifecycle.Lease("w", job.attempt)
+    lifecycle.apply(system.table, job, lambda job: lifecycle.fail(job, lease, error, system.now()))
 
 
 async def until_awaited(system: System, count: int) -> None:
@@ -81,6 +96,42 @@ def test_a_crowd_that_waits_keeps_nobody_out_and_is_woken_at_once(
     assert {job["status"] for job in seen} == {"canceled"}
     assert time.monotonic() - began < 15
     assert not list(bells(system).glob("[!.]*-ear*"))
+
+
+@pytest.mark.parametrize("ends", [True, False], ids=["which ends soon", "which goes on"])
+def test_of_a_job_that_has_begun_and_ended_the_end_is_told(
+    front: Front, system: System, monkeypatch: pytest.MonkeyPatch, ends: bool
+) -> None:
+    monkeypatch.setattr("functions.api.patience.SETTLE_SECONDS", GIVE_UP if ends else 0.1)
+
+    async def scene() -> dict[str, Any]:
+        async with client(front) as asking:
+            job = await submit(asking)
+            waiting = asyncio.create_task(wait(asking, job))
+            await until_awaited(system, 1)
+            await asyncio.to_thread(begin, system, job)
+            if ends:
+                await asyncio.sleep(0.2)  # it has been heard by now
+                await asyncio.to_thread(end, system, job)
+            return await asyncio.wait_for(waiting, GIVE_UP)
+
+    assert asyncio.run(scene())["status"] == ("failed" if ends else "running")
+
+
+def test_what_the_client_does_not_know_yet_is_told_at_once(
+    front: Front, system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("functions.api.patience.SETTLE_SECONDS", GIVE_UP)
+
+    async def scene() -> httpx.Response:
+        async with client(front) as asking:
+            path = f"/v1/jobs/{await submit(asking)}"
+            tag = (await asking.get(path)).headers["etag"]
+            begin(system, path.rpartition("/")[2])
+            waiting = asking.get(f"{path}?wait=20", headers={"if-none-match": tag})
+            return await asyncio.wait_for(waiting, 15)
+
+    assert asyncio.run(scene()).json()["status"] == "running"
 
 
 def test_a_lost_ring_costs_a_moment_only(

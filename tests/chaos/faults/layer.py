@@ -25,7 +25,8 @@ WRITE = ("refused", "unanswered", "slow")
 
 Operations = dict[str, tuple[str, ...]]
 TABLE: Operations = {
-    **dict.fromkeys(("get", "partition", "owned", "batch", "due", "announcements"), READ),
+    **dict.fromkeys(("get", "get_many", "partition", "owned", "batch"), READ),
+    **dict.fromkeys(("due", "announcements"), READ),
     **dict.fromkeys(("put", "delete", "acknowledge"), WRITE),
 }
 BLOBS: Operations = {
@@ -34,7 +35,7 @@ BLOBS: Operations = {
 }
 QUEUE: Operations = {
     **dict.fromkeys(("depth", "position"), READ),
-    **dict.fromkeys(("extend", "delete"), WRITE),
+    **dict.fromkeys(("extend", "extend_all", "delete"), WRITE),
     "send": (*WRITE, "doubled", "late"),
     "receive": (*WRITE, "redelivered"),
 }

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from threading import Timer
 from typing import Any
 
@@ -46,9 +47,10 @@ def no_fencing() -> None:
 
 def no_heartbeat() -> None:
     """A worker gives no sign of life while it works."""
-    from gpu_worker.keeper import Kept
+    from gpu_worker.rounds import Rounds
 
-    patch(Kept, "_beat", lambda kept: None)
+    patch(Rounds, "_begin_beats", lambda rounds, kept: None)
+    patch(Rounds, "_begin_extensions", lambda rounds, kept: None)
 
 
 def steal() -> None:
@@ -123,15 +125,15 @@ def made_twice() -> None:
 def ack_first() -> None:
     """The message is deleted before the work is done, and `sweep` sends no other."""
     from functions.sweep import due
-    from gpu_worker.worker import Worker
+    from gpu_worker.intake import Intake
 
-    attempt = Worker._attempt
+    attempt = Intake._attempt
 
     def delete_first(worker: Any, course: Any, *given: Any) -> None:
         course.queue.delete(course.letter)
         attempt(worker, course, *given)
 
-    patch(Worker, "_attempt", delete_first)
+    patch(Intake, "_attempt", delete_first)
     patch(due, "send", lambda system, job: None)
 
 
@@ -200,14 +202,15 @@ def announce_clears_first() -> None:
     from functions import announcing
     from shared import lifecycle
 
-    announce = announcing.announce
+    announce_all = announcing.announce_all
 
-    def clear_first(system: Any, job: Any) -> Any:
-        keep_until = announcing.kept_until(system.settings, job)
-        lifecycle.apply(system.table, job, lambda now: lifecycle.announced(now, keep_until))
-        return announce(system, job)
+    def clear_first(system: Any, jobs: Any) -> Any:
+        for job in jobs:
+            keep = announcing.kept_until(system.settings, job)
+            lifecycle.apply(system.table, job, partial(lifecycle.announced, keep_until=keep))
+        return announce_all(system, jobs)
 
-    swap(announce, clear_first)
+    swap(announce_all, clear_first)
 
 
 def random_event_id() -> None:
@@ -235,7 +238,6 @@ def idempotency_forgotten() -> None:
         return idempotency.Claim(idempotency.new_id(), job, first=True)
 
     swap(idempotency.claim, mint)
-    swap(idempotency.find, lambda *given: False)
 
 
 def delete_without_tombstone() -> None:
