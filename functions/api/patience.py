@@ -39,7 +39,7 @@ class Wait:
         seen, looked = self._tag(system), self._looked
         if seen is None:
             return 0.0
-        self._known, self._looked = self._known or seen, True
+        self._known, self._looked = seen if self._known is None else self._known, True
         if not matches(self._known, seen):
             settled = time.monotonic() + SETTLE_SECONDS
             self._give_up = min(self._give_up, settled) if looked else 0.0

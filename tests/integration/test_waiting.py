@@ -118,8 +118,9 @@ def test_of_a_job_that_has_begun_and_ended_the_end_is_told(
     assert asyncio.run(scene())["status"] == ("failed" if ends else "running")
 
 
+@pytest.mark.parametrize("knows", ["an earlier tag", ""], ids=["another tag", "nothing"])
 def test_what_the_client_does_not_know_yet_is_told_at_once(
-    front: Front, system: System, monkeypatch: pytest.MonkeyPatch
+    front: Front, system: System, monkeypatch: pytest.MonkeyPatch, knows: str
 ) -> None:
     monkeypatch.setattr("functions.api.patience.SETTLE_SECONDS", GIVE_UP)
 
@@ -128,7 +129,8 @@ def test_what_the_client_does_not_know_yet_is_told_at_once(
             path = f"/v1/jobs/{await submit(asking)}"
             tag = (await asking.get(path)).headers["etag"]
             begin(system, path.rpartition("/")[2])
-            waiting = asking.get(f"{path}?wait=20", headers={"if-none-match": tag})
+            known = {"if-none-match": knows and tag}
+            waiting = asking.get(f"{path}?wait=20", headers=known)
             return await asyncio.wait_for(waiting, 15)
 
     assert asyncio.run(scene()).json()["status"] == "running"
