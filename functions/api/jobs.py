@@ -49,7 +49,10 @@ def post_job(
     system = connect()
     job = submit(system, caller(), body, idempotency_key)
     return reply(
-        represent(system, job), 202, Location=f"/v1/jobs/{job.id}", Retry_After=retry_after(job)
+        represent(system, job, pulse_of(system, job)),  # a key may stand for one that runs
+        202,
+        Location=f"/v1/jobs/{job.id}",
+        Retry_After=retry_after(job),
     )
 
 
@@ -75,7 +78,9 @@ def list_jobs(
     page = found[:PAGE]
     shown = [job for job in page if not wanted or job.status == wanted]
     more = page[-1].id if len(found) > PAGE else None
-    return reply(JobPage(items=[represent(system, job) for job in shown], next=more))
+    pulses = system.table.get_many(PulseRecord, [job.id for job in shown if _has_pulse(job)])
+    items = [represent(system, job, pulses.get(job.id)) for job in shown]
+    return reply(JobPage(items=items, next=more))
 
 
 @app.get(
@@ -127,10 +132,13 @@ def remove_job(job_id: JobId) -> Response[Any]:
 
 
 def pulse_of(system: System, job: JobRecord) -> PulseRecord | None:
-    """The sign of life of a job that ran and has not succeeded: its progress is the most seen."""
-    if job.started_at is None or job.status is Status.SUCCEEDED:
-        return None
-    return system.table.get(PulseRecord, job.id)
+    """Its progress is the most seen."""
+    return system.table.get(PulseRecord, job.id) if _has_pulse(job) else None
+
+
+def _has_pulse(job: JobRecord) -> bool:
+    """It has begun; of what has succeeded all is known."""
+    return job.started_at is not None and job.status is not Status.SUCCEEDED
 
 
 def retry_after(job: JobRecord) -> str:

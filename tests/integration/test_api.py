@@ -320,6 +320,20 @@ def test_progress_does_not_fall_back_when_a_running_job_ends(
     assert (ended["status"], ended["progress"]) == ("canceled", 0.6)
 
 
+def test_progress_is_the_same_wherever_it_is_told(client: Client, connected: System) -> None:
+    key = {"Idempotency-Key": "key-000000000001"}
+    job = client.post("/v1/jobs", PLAIN, **key).json
+    record = connected.table.get(JobRecord, job["id"])
+    assert record is not None
+    connected.table.put(lifecycle.start(record, "worker", connected.now(), max_tries=3))
+    connected.table.put(PulseRecord(job=record.id, attempt=1, beat=1, progress=0.6))
+    again = client.post("/v1/jobs", PLAIN, **key).json
+    (listed,) = client.get("/v1/jobs").json["items"]
+    looked = client.get(f"/v1/jobs/{job['id']}").json
+    assert again == listed == looked
+    assert looked["progress"] == 0.6
+
+
 def test_an_ended_job_cannot_be_canceled(client: Client, hand: Worker) -> None:
     job = client.post("/v1/jobs", PLAIN).json
     hand.once()

@@ -146,7 +146,7 @@ def before_api(system: System) -> None:
     put_upload(system, starts=None)
     made(system, uploads=(UPLOAD,), drop=DROP)
     put_delivery(system)
-    put_job(system, f"{OWN}0", lane="bulk", drop=OTHER_DROP)
+    put_job(system, f"{OWN}0", lane="bulk", drop=OTHER_DROP, started_at=PAST)
 
 
 def through_the_api(_: System) -> None:

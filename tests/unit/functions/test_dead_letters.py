@@ -1,5 +1,6 @@
 """A dead letter says little of its job: the table decides what becomes of both."""
 
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -124,6 +125,7 @@ def test_one_that_cannot_be_examined_stays_and_stops_nobody(
     table = Failing(stage.system.table, bad.id)
     assert sweep(replace(stage.system, table=table)).failed >= 1  # type: ignore[arg-type]
     assert {one["job"] for one in stage.messages(LANE)} == {good.id}
+    time.sleep(0.1)
     sweep(stage.system)
     assert {one["job"] for one in stage.messages(LANE)} == {bad.id}
 
