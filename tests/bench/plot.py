@@ -31,7 +31,7 @@ def throughput(place: Any, found: Found) -> None:
     names = sorted(ratios, key=lambda name: ratios[name])
     colours = [OURS if name == "atelier" else OTHERS for name in names]
     bars = place.barh(names, [ratios[name] for name in names], color=colours)
-    place.bar_label(bars, fmt="%.2f", padding=3)
+    place.bar_label(bars, fmt="%.3g", padding=3)
     place.axvline(1, color=BAR, linewidth=1)
     place.set_xlim(0, max(1.15, *ratios.values()))
     place.set_title("300 jobs at once\nas a share of the bare model loop", fontsize=10)
@@ -57,7 +57,7 @@ def pipeline(place: Any, found: Found) -> None:
         spots = [spot + shift for spot in range(len(heights))]
         label = "atelier" if name == "busy" else "serial loop"
         bars = place.bar(spots, heights, 0.38, color=colour, label=label)
-        place.bar_label(bars, fmt="%.2f", padding=2, fontsize=8)
+        place.bar_label(bars, fmt="%.3g", padding=2, fontsize=8)
     place.set_xticks(range(len(MODEL_MS)), [f"{ms} ms" for ms in MODEL_MS])
     place.set_ylim(0, 1.35)
     place.legend(frameon=False, loc="upper left", ncols=2, fontsize=8)
