@@ -65,20 +65,17 @@ class Hold:
         """As `step`, after the model's work: what is made is stored though it was to be given back.
 
         Where we cannot know whose the job is (this process may have been stopped for hours), the
-        table is asked first: nothing is stored in vain.
+        table is asked first: nothing is stored in vain. Raises `StaleAttempt`.
         """
         if time.monotonic() - self._seen > self.system.settings.visibility:
-            self.look()
+            asked = time.monotonic()
+            self.see(self.system.table.get(JobRecord, self.job.id), asked)
         if self.stop not in (None, Stop.DRAIN, Stop.SURPLUS):
             raise Interrupted(self.stop.value)
 
-    def look(self) -> None:
-        """Ask the table whether the job is still ours and wanted. Raises `StaleAttempt`."""
-        asked = time.monotonic()
-        self.see(self.system.table.get(JobRecord, self.job.id), asked)
-
     def see(self, job: JobRecord | None, asked: float) -> None:
-        """The job as it was in the table, which was asked at that moment. Raises `StaleAttempt`."""
+        """The job as it was in the table, which was asked at that moment: is it still ours, and
+        wanted? Raises `StaleAttempt`."""
         if job is None:
             raise StaleAttempt(f"job {self.job.id} is gone")
         self.lease.check(job)

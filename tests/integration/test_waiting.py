@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,21 @@ async def until_awaited(system: System, count: int) -> None:
             await asyncio.sleep(0.01)
 
 
+def told_after(
+    front: Front, change: Callable[[str], Awaitable[None]], within: float
+) -> dict[str, Any]:
+    """What a client that waits for a job is told, while this is done to it."""
+
+    async def scene() -> dict[str, Any]:
+        async with client(front) as asking:
+            job = await submit(asking)
+            waiting = asyncio.create_task(wait(asking, job))
+            await change(job)
+            return await asyncio.wait_for(waiting, within)
+
+    return asyncio.run(scene())
+
+
 def bells(system: System) -> Path:
     assert system.settings.data is not None
     return system.settings.data / "bells" / "changes"
@@ -104,23 +120,19 @@ def test_of_a_job_that_has_begun_and_ended_the_end_is_told(
 ) -> None:
     monkeypatch.setattr("functions.api.patience.SETTLE_SECONDS", GIVE_UP if ends else 0.1)
 
-    async def scene() -> dict[str, Any]:
-        async with client(front) as asking:
-            job = await submit(asking)
-            waiting = asyncio.create_task(wait(asking, job))
-            await until_awaited(system, 1)
-            await asyncio.to_thread(begin, system, job)
-            if ends:
-                await asyncio.sleep(0.2)  # it has been heard by now
-                await asyncio.to_thread(end, system, job)
-            return await asyncio.wait_for(waiting, GIVE_UP)
+    async def run(job: str) -> None:
+        await until_awaited(system, 1)
+        await asyncio.to_thread(begin, system, job)
+        if ends:
+            await asyncio.sleep(0.2)  # it has been heard by now
+            await asyncio.to_thread(end, system, job)
 
-    assert asyncio.run(scene())["status"] == ("failed" if ends else "running")
+    assert told_after(front, run, GIVE_UP)["status"] == ("failed" if ends else "running")
 
 
-@pytest.mark.parametrize("knows", ["an earlier tag", ""], ids=["another tag", "nothing"])
+@pytest.mark.parametrize("knows_one", [True, False], ids=["an earlier tag", "no tag"])
 def test_what_the_client_does_not_know_yet_is_told_at_once(
-    front: Front, system: System, monkeypatch: pytest.MonkeyPatch, knows: str
+    front: Front, system: System, monkeypatch: pytest.MonkeyPatch, knows_one: bool
 ) -> None:
     monkeypatch.setattr("functions.api.patience.SETTLE_SECONDS", GIVE_UP)
 
@@ -129,7 +141,7 @@ def test_what_the_client_does_not_know_yet_is_told_at_once(
             path = f"/v1/jobs/{await submit(asking)}"
             tag = (await asking.get(path)).headers["etag"]
             begin(system, path.rpartition("/")[2])
-            known = {"if-none-match": knows and tag}
+            known = {"if-none-match": tag if knows_one else ""}
             waiting = asking.get(f"{path}?wait=20", headers=known)
             return await asyncio.wait_for(waiting, 15)
 
@@ -141,15 +153,11 @@ def test_a_lost_ring_costs_a_moment_only(
 ) -> None:
     monkeypatch.setattr("shared.embedded.ear.Ear.heard", lambda self: set())
 
-    async def scene() -> dict[str, Any]:
-        async with client(front) as asking:
-            job = await submit(asking)
-            waiting = asyncio.create_task(wait(asking, job))
-            await until_awaited(system, 1)
-            await asyncio.to_thread(cancel, system, job)
-            return await asyncio.wait_for(waiting, 15)
+    async def canceled(job: str) -> None:
+        await until_awaited(system, 1)
+        await asyncio.to_thread(cancel, system, job)
 
-    assert asyncio.run(scene())["status"] == "canceled"
+    assert told_after(front, canceled, 15)["status"] == "canceled"
 
 
 def test_where_the_disk_refuses_a_pipe_changes_are_seen_by_looking(
@@ -158,15 +166,11 @@ def test_where_the_disk_refuses_a_pipe_changes_are_seen_by_looking(
     bells(system).parent.mkdir(exist_ok=True)
     bells(system).touch()  # no folder can be made there
 
-    async def scene() -> dict[str, Any]:
-        async with client(front) as asking:
-            job = await submit(asking)
-            waiting = asyncio.create_task(wait(asking, job))
-            await asyncio.sleep(0.1)
-            await asyncio.to_thread(cancel, system, job)
-            return await asyncio.wait_for(waiting, 15)
+    async def canceled(job: str) -> None:
+        await asyncio.sleep(0.1)
+        await asyncio.to_thread(cancel, system, job)
 
-    assert asyncio.run(scene())["status"] == "canceled"
+    assert told_after(front, canceled, 15)["status"] == "canceled"
 
 
 def test_the_function_is_not_asked_to_wait_again(connected: System) -> None:

@@ -89,12 +89,19 @@ def test_the_device_rests_while_too_much_is_on_its_way_to_the_store(
     assert not going_on.is_alive()
 
 
-def test_room_is_told_when_there_is_some(take: Callable[[Flow], Course]) -> None:
+def test_room_is_told_when_there_is_some(
+    take: Callable[[Flow], Course], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gpu_worker.flow.TICK_SECONDS", 600.0)
     flow = practised(take, 3.0)
     taken = [take(flow) for _ in range(flow.room())]
-    Thread(target=flow.made, args=(taken[0],)).start()
-    while not flow.room():
-        flow.wait_for_room()
+    waiting = Thread(target=flow.wait_for_room, daemon=True)
+    waiting.start()
+    time.sleep(0.2)
+    assert waiting.is_alive()
+    make(flow, taken[0], 3.0)
+    waiting.join(60)
+    assert not waiting.is_alive()
 
 
 def test_one_that_is_to_be_alone_waits_for_the_others_and_keeps_new_ones_out(
