@@ -74,7 +74,8 @@ class FolderLock:
     def _kill(self, pids: str) -> None:
         """Those that were stopped, say, and so have not noticed that they are to end."""
         for pid in map(int, pids.split()):
-            if self._is_held_by(pid):
+            # After a power cut, or in a container, a dead child's number may be our own.
+            if pid != os.getpid() and self._is_held_by(pid):
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
 

@@ -410,6 +410,7 @@ def test_a_jwts_tenant_is_read_too(connected: System) -> None:
         ("null", 422, "invalid_request"),
         ('"text"', 422, "invalid_request"),
         ("{}", 422, "invalid_request"),
+        ('[{"model": "plain", "input": {}}]', 422, "invalid_request"),
         ('{"model": "plain"}', 422, "invalid_request"),
         ('{"model": "plain", "input": {}, "speed": 1}', 422, "invalid_request"),
         ('{"model": "plain", "input": {}, "count": 17}', 422, "invalid_request"),

@@ -67,22 +67,23 @@ def test_second_supervisor_is_refused_by_name(tmp_path: Path) -> None:
 def test_leftovers_are_waited_for(tmp_path: Path) -> None:
     leftover = os.open(tmp_path / "lock", os.O_RDWR | os.O_CREAT)
     fcntl.flock(leftover, fcntl.LOCK_EX)
-    os.write(leftover, b"4242")
+    os.write(leftover, str(os.getpid()).encode())
     said: list[str] = []
     threading.Timer(0.3, os.close, [leftover]).start()
 
     FolderLock(tmp_path, said.append, patience=5).release()
 
     assert len(said) == 1
-    assert "4242" in said[0]
+    assert str(os.getpid()) in said[0]
 
 
 def test_leftovers_that_stay_are_named(tmp_path: Path) -> None:
+    """And whoever looks is not killed, though a child that has died had the same number."""
     leftover = os.open(tmp_path / "lock", os.O_RDWR | os.O_CREAT)
     fcntl.flock(leftover, fcntl.LOCK_EX)
-    os.write(leftover, b"4242")
+    os.write(leftover, str(os.getpid()).encode())
 
-    with pytest.raises(FolderInUse, match="4242"):
+    with pytest.raises(FolderInUse, match=str(os.getpid())):
         FolderLock(tmp_path, silent, patience=0.2)
     os.close(leftover)
 
