@@ -6,6 +6,10 @@ from queue import Empty, SimpleQueue
 from threading import Lock, Thread
 from typing import TypeVar
 
+from shared.logs import Logger
+
+logger = Logger(service="worker")
+
 IDLE_SECONDS = 20.0
 """A thread that had nothing to do for so long ends."""
 
@@ -23,20 +27,27 @@ class Crew:
         self._idle = 0
         self._lock = Lock()
 
-    def submit(self, work: Callable[[], T]) -> "Future[T]":
+    def run(self, work: Task) -> None:
         """Run it at once, in a thread that has nothing to do or in a new one."""
-        future: Future[T] = Future()
         with self._lock:
             if self._idle:
                 self._idle -= 1
             else:
                 Thread(target=self._work, name=self._name, daemon=True).start()
-        self._tasks.put(lambda: _fulfil(future, work))
+        self._tasks.put(work)
+
+    def submit(self, work: Callable[[], T]) -> "Future[T]":
+        """As `run`; what it returns or raises is for who waits for it."""
+        future: Future[T] = Future()
+        self.run(lambda: _fulfil(future, work))
         return future
 
     def _work(self) -> None:
         while task := self._next():
-            task()
+            try:
+                task()
+            except BaseException:  # of a model
+                logger.exception("a thread of the crew goes on")
             del task  # what it holds is not kept until the next one comes
             with self._lock:
                 self._idle += 1

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from threading import Condition, Thread
@@ -16,6 +16,7 @@ from gpu_worker.flow import Flow
 from gpu_worker.hold import Hold, Stop
 from gpu_worker.keeper import Keeper, Spell
 from gpu_worker.model import Interrupted, Sample, Step
+from gpu_worker.occupancy import Occupancy
 from gpu_worker.pace import Kind, Pace
 from gpu_worker.registry import Registry
 from gpu_worker.share import Raw, Share
@@ -44,10 +45,18 @@ class Device:
     """
 
     def __init__(
-        self, registry: Registry, pace: Pace, flow: Flow, keeper: Keeper, drain: Drain
+        self,
+        registry: Registry,
+        pace: Pace,
+        flow: Flow,
+        keeper: Keeper,
+        occupancy: Occupancy,
+        drain: Drain,
     ) -> None:
         self.registry, self.pace, self.flow, self.keeper = registry, pace, flow, keeper
-        self._drain = drain
+        self.on_made: Callable[[], None] = lambda: None
+        """Called when all who have samples in a batch were told what came of them."""
+        self._occupancy, self._drain = occupancy, drain
         self._horizon = keeper.system.settings.visibility
         """Seconds ahead that jobs may wait here."""
         self._current: Estimate | None = None
@@ -133,6 +142,7 @@ class Device:
                 share.fail(error)
         finally:
             self._current = None
+            self.on_made()
 
     def _load(self, parts: Sequence[Part]) -> None:
         model = parts[0].share.model
@@ -168,7 +178,8 @@ class Device:
         before = memory.begin(device)
         estimate.begin()
         self._current = estimate
-        with self.keeper.spell(_holds(parts), "generating") as spell, blamed(share.model):
+        spelt = self.keeper.spell(_holds(parts), "generating")
+        with self._occupancy.busy(), spelt as spell, blamed(share.model):
             raw = share.model.generate(samples, _step(parts, estimate, spell))
         self.pace.note(share.kind, len(parts), estimate.elapsed, memory.used(device, before))
         return raw

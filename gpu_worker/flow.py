@@ -121,6 +121,11 @@ class Flow:
         with self._lock:
             self._release(samples)
 
+    def busy(self) -> bool:
+        """Whether anything is under way."""
+        with self._lock:
+            return bool(self._courses)
+
     def room(self) -> int:
         """Messages to be taken now: none until it is worth a call."""
         with self._lock:
@@ -142,6 +147,12 @@ class Flow:
         with self._lock:
             while self._courses:
                 self._quiet.wait(TICK_SECONDS)  # a signal is to be heard meanwhile
+
+    def wait_until_ended(self, course: Course) -> None:
+        """Until the work of one that is alone is over."""
+        with self._lock:
+            while course in self._courses:
+                self._quiet.wait(TICK_SECONDS)
 
     @contextmanager
     def alone(self, course: Course, check: Callable[[], None]) -> Iterator[None]:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from enum import Enum
-from threading import Event
+from threading import Lock
 
 from gpu_worker.drain import Drain
 from gpu_worker.estimate import Estimate
@@ -27,8 +27,8 @@ class Stop(Enum):
 class Hold:
     """One attempt's hold on its job, until something ends it early.
 
-    `Keeper` keeps it, the device makes its samples, and the attempt waits for that, each in a
-    thread of its own; whichever finds out first sets `stop`.
+    `Keeper` keeps it, the device makes its samples, others prepare and store, each in a thread of
+    its own; whichever finds out first sets `stop`.
     """
 
     def __init__(self, system: System, job: JobRecord, drain: Drain, usual: float | None) -> None:
@@ -42,9 +42,11 @@ class Hold:
         """What was made is being stored, which neither a deadline nor the worker's end stops."""
         self.estimate = Estimate(usual)
         """Of the batch that has its samples, or will."""
+        self.on_end: Callable[[], None] = lambda: None
+        """Called when there is a reason to stop, in whichever thread has found it."""
         self._drain = drain
+        self._lock = Lock()
         self._seen = time.monotonic()
-        self._wake = Event()
 
     @property
     def on_device(self) -> bool:
@@ -92,18 +94,8 @@ class Hold:
 
     def end(self, stop: Stop) -> None:
         """The work is to stop, for this reason if there was none before."""
-        self.stop = self.stop or stop
-        self.wake()
-
-    def wake(self) -> None:
-        """There may be what is waited for."""
-        self._wake.set()
-
-    def wait_until(self, done: Callable[[], bool]) -> None:
-        """Return when it is done, which `wake` tells. Raises `Interrupted` where the work is to
-        stop first."""
-        while not done():
-            self.step()
-            self._wake.wait()
-            self._wake.clear()
-        self.check()
+        with self._lock:
+            if self.stop is not None:
+                return
+            self.stop = stop
+        self.on_end()

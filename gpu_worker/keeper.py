@@ -68,19 +68,19 @@ class Keeper:
         self._minded = time.monotonic()
         Thread(target=self._run, name=NAME, daemon=True).start()
 
-    @contextmanager
-    def keeping(self, hold: Hold, queue: Queue, letter: Letter) -> Iterator[None]:
-        """Keep it for the length of the block."""
+    def keep(self, hold: Hold, queue: Queue, letter: Letter) -> Kept:
+        """Keep it from now on."""
         kept = Kept(self.system, hold, queue, letter)
         with self._lock:
             self._kept.add(kept)
             self._some.set()
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._kept.discard(kept)
-            kept.end()
+        return kept
+
+    def let_go(self, kept: Kept) -> None:
+        """Nothing is done for it any more when this returns."""
+        with self._lock:
+            self._kept.discard(kept)
+        kept.end()
 
     @contextmanager
     def spell(self, holds: Sequence[Hold], stage: str) -> Iterator[Spell]:
@@ -93,8 +93,12 @@ class Keeper:
         try:
             yield spell
         finally:
-            with self._lock:
-                self._spells.discard(spell)
+            self.drop(spell)
+
+    def drop(self, spell: Spell) -> None:
+        """Nobody waits for what the model does with the word."""
+        with self._lock:
+            self._spells.discard(spell)
 
     def _run(self) -> None:
         tick = min(TICK_SECONDS, self.system.settings.heartbeat / 2)

@@ -2,7 +2,7 @@
 
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any
@@ -25,9 +25,17 @@ class Share:
     """The samples of one attempt on their way through the device, in batches with others."""
 
     def __init__(
-        self, hold: Hold, course: Course, model: Model, kind: Kind, samples: dict[int, Sample]
+        self,
+        hold: Hold,
+        course: Course,
+        model: Model,
+        kind: Kind,
+        samples: dict[int, Sample],
+        on_come: Callable[[], None],
     ) -> None:
+        """`on_come` is called when there is something to be taken."""
         self.hold, self.course, self.model, self.kind = hold, course, model, kind
+        self._on_come = on_come
         self.since = time.monotonic()
         self.waiting = deque(samples.items())
         """Of those the device has not taken yet."""
@@ -77,7 +85,7 @@ class Share:
                 return False
             self._raw.extend(raw)
             self._made += len(raw)
-        self.hold.wake()
+        self._on_come()
         return True
 
     def close(self) -> int:
@@ -90,4 +98,4 @@ class Share:
         """The device could not make the rest."""
         self.waiting.clear()
         self._error = error
-        self.hold.wake()
+        self._on_come()

@@ -48,9 +48,11 @@ class Artwork:
         ]
 
 
-def store(system: System, job: JobRecord, artworks: Sequence[Artwork]) -> None:
-    """Write the blobs. Repeatable: keys hold the digest."""
-    system.artworks.put_all([blob for artwork in artworks for blob in artwork.blobs(job)])
+def store(system: System, made: Sequence[tuple[JobRecord, Sequence[Artwork]]]) -> None:
+    """Write the blobs of these jobs. Repeatable: keys hold the digest."""
+    system.artworks.put_all(
+        [blob for job, artworks in made for artwork in artworks for blob in artwork.blobs(job)]
+    )
 
 
 def provenance(

@@ -1,129 +1,144 @@
 """One attempt at one job: prepare → generate → encode → store → commit."""
 
-import time
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from enum import Enum
+from functools import partial
+from threading import Lock
 
 from gpu_worker.blame import blamed
 from gpu_worker.flow import Course
-from gpu_worker.hold import Hold, Stop
-from gpu_worker.model import Interrupted, Model, Sample
+from gpu_worker.hold import Hold
+from gpu_worker.keeper import Spell
+from gpu_worker.model import Model, Sample
 from gpu_worker.prepare import Prepared, prepare
 from gpu_worker.share import Raw, Share
 from gpu_worker.store import Artwork, provenance, store
-from gpu_worker.waits import before_retry, before_return, patiently
+from gpu_worker.together import Outcome
+from gpu_worker.waits import patiently
 from gpu_worker.workshop import Workshop
 from shared import lifecycle
-from shared.contract import JobError
-from shared.errors import AtelierError, InputError, StaleAttempt, Unavailable
-from shared.lifecycle import Transition
-from shared.logs import Logger
-from shared.orphans import remove_orphans
+from shared.errors import JobEnded, StaleAttempt
 from shared.records import JobRecord
 from shared.seeds import artwork_seed
 
-logger = Logger(service="worker")
+
+class Phase(Enum):
+    """Who may act on an attempt."""
+
+    WAITS = "whoever has news for it"
+    BUSY = "the thread that stores what was made, or ends it"
+    OVER = "nobody"
 
 
 class Attempt:
-    """One hold on one job, from its inputs to its end, in a thread of its own."""
+    """One hold on one job, from its inputs to its end.
+
+    No thread waits for it: one prepares it, the device makes its samples, and whichever thread has
+    news of it goes on with it (what was made, an error, a reason to stop). One at a time does.
+    """
 
     def __init__(self, workshop: Workshop, model: Model, hold: Hold, course: Course) -> None:
         self.workshop, self.system = workshop, workshop.system
         self.model, self.hold, self.course = model, hold, course
         self.job = hold.job
-        self.trouble: Unavailable | None = None
-        """Which of our services has failed the attempt."""
-        self._stored = False
+        self.stored = False
         """Blobs are stored that may never be committed."""
+        self.error: BaseException | None = None
+        """What went wrong."""
+        self.on_come: Callable[[Attempt], None] = lambda _: None
+        """Called when the device has something for it: made, or an error."""
+        self.on_over: Callable[[Attempt], None] = lambda _: None
+        """Called once, when nothing more is made."""
+        self._phase = Phase.WAITS
+        self._lock = Lock()
+        self._samples: Share | None = None
+        self._prepared: Prepared | None = None
+        self._spell: Spell | None = None
+        hold.on_end = lambda: workshop.crew.run(self._stop)
 
-    def run(self) -> float | None:
-        """Work until the job has ended, or give it back.
-
-        Returns None where its message is done with, else the seconds until it should be seen again.
-        """
+    def begin(self) -> None:
+        """Prepare its samples and put them on their way to the device. That may take for ever: when
+        the attempt is over meanwhile, nothing comes of it."""
         try:
-            return self._run()
-        finally:
-            if self._stored:
-                self._tidy()
+            self.hold.step()
+            share = self._share(self._prepare())
+            self.hold.step()
+            self._put(share)
+        except BaseException as error:
+            self.fail(error)
 
-    def _run(self) -> float | None:
-        try:
-            self._make()
-        except Interrupted:
-            return self._stopped()
-        except StaleAttempt:
-            self.hold.end(Stop.LOST)
-            return self._stopped()
-        except Unavailable as error:
-            return self._postpone(error)
-        except InputError as error:
-            return self._try_again(error) if error.retryable else self._give_up(error)
-        except AtelierError as error:
-            return self._try_again(error)
-        except Exception as error:  # a bug of ours ends no worker, and no budget
-            logger.exception("the attempt failed", extra={"job_id": self.job.id})
-            return self._try_again(AtelierError(f"{type(error).__name__} in the worker"))
-        return None
+    def fail(self, error: BaseException) -> None:
+        """Nothing comes of it, if it is not over already."""
+        with self._lock:
+            if self._phase is Phase.OVER:
+                return
+            self.error, self._phase = error, Phase.OVER
+        self._end()
 
-    def _make(self) -> None:
-        self.hold.step()
-        prepared = self._prepare()
-        self.hold.step()
-        share = self._share(prepared)
-        self.workshop.flow.ready(self.course)
-        self.workshop.device.put(share)
-        try:
-            while share.left:
-                self.hold.wait_until(share.come)
-                self._finish(prepared, share.take())
-        finally:
-            self.workshop.device.withdraw(share)
+    def claim(self) -> bool:
+        """What has come for it is the caller's to deal with, until it `rests`."""
+        with self._lock:
+            free = self._phase is Phase.WAITS
+            if free:
+                self._phase = Phase.BUSY
+                self.hold.storing = True
+            return free
 
-    def _prepare(self) -> Prepared:
-        """In a thread of its own: neither a slow server nor a slow decoder holds up a cancel."""
-        with self.workshop.keeper.spell([self.hold], "preparing"):
-            future = self.workshop.aside.submit(lambda: prepare(self.system, self.job, self.model))
-            future.add_done_callback(lambda _: self.hold.wake())
-            self.hold.wait_until(future.done)
-        return future.result()
-
-    def _share(self, prepared: Prepared) -> Share:
-        with blamed(self.model):
-            shape = self.model.shape(prepared.decoded, prepared.params)
-        samples = {index: self._sample(prepared, index) for index in self.job.missing}
-        kind = (self.model.about.name, shape)
-        return Share(self.hold, self.course, self.model, kind, samples)
-
-    def _sample(self, prepared: Prepared, index: int) -> Sample:
-        return Sample(prepared.decoded, prepared.params, artwork_seed(self.job.seed, index))
-
-    def _finish(self, prepared: Prepared, raw: Sequence[Raw]) -> None:
-        begun = time.monotonic()
-        self.hold.storing = True
-        try:
-            self._commit([self._artwork(prepared, one) for one in raw])
-        finally:
+    def rests(self) -> bool:
+        """Whether nothing more has come for it by now: then it waits again, or is over."""
+        with self._lock:
+            if self._phase is Phase.OVER:
+                return True
+            share = self._samples
+            over = bool(self.error or (share and not share.left))
+            if not over and share and share.come():
+                return False
+            over = over or self.hold.stop is not None
             self.hold.storing = False
-            self.workshop.flow.stored(len(raw), time.monotonic() - begun)
+            self._phase = Phase.OVER if over else Phase.WAITS
+        if over and (self.error or self.hold.stop):  # that is to be written, and may take long
+            self.workshop.crew.run(self._end)
+        elif over:
+            self._end()
+        return True
 
-    def _artwork(self, prepared: Prepared, raw: Raw) -> Artwork:
-        with self.workshop.keeper.spell([self.hold], "generating"), blamed(self.model):
-            encoded = self.model.encode(raw.artwork, prepared.params)
-        manifest = provenance(
-            self.system,
-            self.workshop.registry,
-            self.model,
-            self.job,
-            prepared,
-            encoded,
-            raw.index,
-        )
-        return Artwork(encoded, manifest)
+    def take(self) -> Sequence[Raw]:
+        """What the device has made of it; nothing, where that went wrong."""
+        try:
+            return self._samples.take() if self._samples else ()
+        except BaseException as error:
+            self.error = error
+            return ()
 
-    def _commit(self, artworks: Sequence[Artwork]) -> None:
+    def encode(self, raw: Sequence[Raw]) -> Sequence[Artwork]:
+        """What is to be kept; nothing, where that went wrong or nobody wants it any more."""
+        if self._prepared is None:
+            return ()
+        try:
+            artworks = [self._artwork(self._prepared, one) for one in raw]
+            self.hold.check()
+        except BaseException as error:
+            self.error = error
+            return ()
+        return artworks
+
+    def keep(self, artworks: Sequence[Artwork]) -> None:
         """Store, then name. What is made is not thrown away because a service stumbles."""
+        transition = self.naming(artworks)
+
+        def once() -> None:
+            self.hold.check()
+            self.stored = True
+            store(self.system, [(self.job, artworks)])
+            self._named(lifecycle.apply(self.system.table, self.job, transition), artworks)
+
+        try:
+            patiently(self.system.settings.visibility, once)
+        except BaseException as error:
+            self.error = error
+
+    def naming(self, artworks: Sequence[Artwork]) -> lifecycle.Transition:
+        """What names these in the job's record, once they are stored."""
         now, lease = self.system.now(), self.hold.lease
         made = [artwork.made(self.job) for artwork in artworks]
 
@@ -132,83 +147,78 @@ class Attempt:
                 job = lifecycle.commit(job, lease, one, now)
             return job
 
-        def keep() -> None:
-            self.hold.check()
-            self._stored = True
-            store(self.system, self.job, artworks)
-            self._apply(named)
-            self._stored = any(one not in self.job.artworks for one in made)
-            if self._stored:  # it was canceled just now
-                raise StaleAttempt(f"job {self.job.id} has ended")
+        return named
 
-        patiently(self.system.settings.visibility, keep)
-
-    def _stopped(self) -> float | None:
-        stop, lease = self.hold.stop, self.hold.lease
-        logger.info("stopped", extra={"job_id": self.job.id, "reason": stop and stop.name})
-        match stop:
-            case Stop.LOST:
-                return None if self.job.status.ended else self.system.settings.visibility
-            case Stop.CANCELED:
-                return self._end(lambda job, now: lifecycle.confirm_cancel(job, lease, now))
-            case Stop.OVERDUE:
-                return self._end(lifecycle.expire)
-        return self._end(lambda job, now: lifecycle.hand_back(job, lease, now))
-
-    def _give_up(self, error: AtelierError) -> float | None:
-        lease, reason = self.hold.lease, _reason(error)
-        return self._end(lambda job, now: lifecycle.fail(job, lease, reason, now))
-
-    def _try_again(self, error: AtelierError) -> float | None:
-        lease, reason, wait = self.hold.lease, _reason(error), before_retry(self.job)
-        most = self.system.settings.max_tries
-        return self._end(
-            lambda job, now: lifecycle.retry(job, lease, reason, wait, now, most), wait
-        )
-
-    def _postpone(self, error: Unavailable) -> float | None:
-        logger.warning("a service failed", extra={"job_id": self.job.id, "reason": str(error)})
-        self.trouble = error
-        lease, reason, wait = self.hold.lease, _reason(error), before_return(self.job)
-        patience = timedelta(seconds=self.system.settings.patience)
-        return self._end(
-            lambda job, now: lifecycle.postpone(job, lease, reason, wait, now, patience), wait
-        )
-
-    def _end(
-        self, transition: Callable[[JobRecord, datetime], JobRecord], wait: float = 0.0
-    ) -> float | None:
-        """Write how the attempt has ended.
-
-        Where not even that can be written, the job stays ours, with no sign of life: whoever sees
-        its message next goes on with it, we at once and others after having watched it.
-        """
-        now = self.system.now()
+    def was_named(self, outcome: Outcome, artworks: Sequence[Artwork]) -> None:
+        """What has come of that."""
         try:
-            patiently(
-                self.system.settings.visibility,
-                lambda: self._apply(lambda job: transition(job, now)),
-            )
-        except StaleAttempt:
-            logger.info("the job was lost meanwhile", extra={"job_id": self.job.id})
-            return self.system.settings.visibility
-        except Unavailable as error:
-            self.trouble = error
-            return before_return(self.job)
-        return None if self.job.status.ended else wait
+            if not isinstance(outcome, JobRecord):
+                raise outcome
+            self._named(outcome, artworks)
+        except (JobEnded, StaleAttempt) as error:
+            self.error = error
 
-    def _tidy(self) -> None:
-        """The job may have ended long ago, and then nobody else removes what we have stored."""
-        try:
-            current = self.system.table.get(JobRecord, self.job.id)
-            buried = lifecycle.bury(self.job, self.system.now())
-            remove_orphans(self.system, current or buried)
-        except Unavailable:
-            logger.warning("blobs may have been left", extra={"job_id": self.job.id})
+    def _named(self, job: JobRecord, artworks: Sequence[Artwork]) -> None:
+        """The record as it was written. Raises `StaleAttempt` where the job was canceled just
+        now."""
+        made = [artwork.made(self.job) for artwork in artworks]
+        self.job = job
+        self.stored = any(one not in job.artworks for one in made)
+        if self.stored:
+            raise StaleAttempt(f"job {job.id} has ended")
 
-    def _apply(self, transition: Transition) -> None:
-        self.job = lifecycle.apply(self.system.table, self.job, transition)
+    def _prepare(self) -> Prepared:
+        with self.workshop.keeper.spell([self.hold], "preparing") as spell:
+            with self._lock:
+                self._spell = spell
+            self.hold.step()
+            self._prepared = prepare(self.system, self.job, self.model)
+        return self._prepared
 
+    def _share(self, prepared: Prepared) -> Share:
+        with blamed(self.model):
+            shape = self.model.shape(prepared.decoded, prepared.params)
+        samples = {
+            index: Sample(prepared.decoded, prepared.params, artwork_seed(self.job.seed, index))
+            for index in self.job.missing
+        }
+        kind = (self.model.about.name, shape)
+        come = partial(self.on_come, self)
+        return Share(self.hold, self.course, self.model, kind, samples, come)
 
-def _reason(error: AtelierError) -> JobError:
-    return JobError(code=error.code, message=str(error), retryable=error.retryable)
+    def _put(self, share: Share) -> None:
+        with self._lock:
+            if self._phase is Phase.OVER:
+                return
+            self._samples = share
+        self.workshop.flow.ready(self.course)
+        self.workshop.device.put(share)
+
+    def _artwork(self, prepared: Prepared, raw: Raw) -> Artwork:
+        with self.workshop.keeper.spell([self.hold], "generating"), blamed(self.model):
+            encoded = self.model.encode(raw.artwork, prepared.params)
+        registry = self.workshop.registry
+        manifest = provenance(
+            self.system, registry, self.model, self.job, prepared, encoded, raw.index
+        )
+        return Artwork(encoded, manifest)
+
+    def _stop(self) -> None:
+        """There is a reason to. What has been made is stored first, by whoever takes it."""
+        with self._lock:
+            made = self._samples is not None and self._samples.come()
+            if made or self._phase is not Phase.WAITS:
+                return
+            self._phase = Phase.OVER
+        self._end()
+
+    def _end(self) -> None:
+        """Nothing more is made. What knows us is let go of: pictures are not to be kept until a
+        circle is collected."""
+        share, self._samples, self._prepared = self._samples, None, None
+        self.hold.on_end = lambda: None
+        if self._spell:
+            self.workshop.keeper.drop(self._spell)
+        if share:
+            self.workshop.device.withdraw(share)
+        self.on_over(self)

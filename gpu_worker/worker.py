@@ -3,9 +3,11 @@
 import os
 import secrets
 import socket
+from threading import Thread
 
 from gpu_worker.drain import Drain
 from gpu_worker.intake import Intake
+from gpu_worker.protection import Protection
 from gpu_worker.receive import Receiver
 from gpu_worker.registry import Registry
 from gpu_worker.trouble import Trouble
@@ -31,15 +33,18 @@ class Worker:
         self.watch = Watch(system)
         self._trouble = Trouble(drain)
         workshop = Workshop(system, registry, drain)
-        self._flow = workshop.flow
+        self._flow, self._occupancy = workshop.flow, workshop.occupancy
         self._intake = Intake(self.name, workshop, self.watch, self._trouble)
 
     def run(self) -> None:
         """Work until drained."""
         logger.info("ready", extra={"worker": self.name})
-        while not self.drain.asked:
-            self._turn(self._flow.room())
-        self._intake.wait_until_over()
+        self._protect()
+        with self._occupancy.reporting():
+            while not self.drain.asked:
+                self._turn(self._flow.room())
+                self._show_life()
+            self._intake.wait_until_over()
         try:
             self.watch.leave()
         except Unavailable:  # then those messages come by themselves
@@ -53,6 +58,18 @@ class Worker:
         self._intake.wait_until_over()
         self._trouble.settle()
         return found
+
+    def _protect(self) -> None:
+        """Where a service runs us that may stop us, it is told when there is work."""
+        agent = self.system.settings.agent
+        if agent:
+            watch = Protection(agent, self._flow.busy).watch
+            Thread(target=watch, args=(self.drain,), name="protection", daemon=True).start()
+
+    def _show_life(self) -> None:
+        """A health check looks when this was last."""
+        if self.system.settings.turned:
+            self.system.settings.turned.touch()
 
     def _turn(self, room: int) -> bool:
         """Take up to so many messages, if any come. Says whether any did."""

@@ -5,6 +5,7 @@ from gpu_worker.device import Device
 from gpu_worker.drain import Drain
 from gpu_worker.flow import Flow
 from gpu_worker.keeper import Keeper
+from gpu_worker.occupancy import Occupancy
 from gpu_worker.pace import Pace
 from gpu_worker.registry import Registry
 from shared.system import System
@@ -18,7 +19,8 @@ class Workshop:
         self.pace = Pace(system.settings.batch_latency)
         self.flow = Flow(system.settings.visibility)
         self.keeper = Keeper(system, drain)
-        self.device = Device(registry, self.pace, self.flow, self.keeper, drain)
+        self.occupancy = Occupancy(system.settings.stack)
+        self.device = Device(registry, self.pace, self.flow, self.keeper, self.occupancy, drain)
         self.keeper.on_tick = self.device.tend
-        self.aside = Crew("aside")
-        """Threads in which inputs are fetched and decoded."""
+        self.crew = Crew("attempt")
+        """Threads for what attempts need beside the device."""

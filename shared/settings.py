@@ -1,7 +1,7 @@
 """The settings: the one reader of the environment.
 
-Every variable is `ATELIER_<FIELD>`, all documented here. With `data` set the embedded adapters are
-used, without it AWS.
+Every variable is `ATELIER_<FIELD>`, all documented here, and ECS's own one. With `data` set the
+embedded adapters are used, without it AWS.
 """
 
 import os
@@ -13,6 +13,8 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 PREFIX = "ATELIER_"
+AGENT = "ECS_AGENT_URI"
+"""What ECS tells a task."""
 
 
 def _split(value: object) -> object:
@@ -66,11 +68,41 @@ class Settings(BaseModel):
     model_memory: int = Field(
         default=0, ge=0, description="MiB that loaded models may take together; 0: no bound."
     )
+    turned: Path | None = Field(
+        default=None, description="A file that a worker touches at each turn: see its Dockerfile."
+    )
+
+    agent: str = Field(default="", description="ECS's agent, which says so: ECS_AGENT_URI.")
+
+    fleet_cluster: str = Field(default="", description="The ECS cluster of the workers.")
+    fleet_spot: str = Field(default="", description="Their ECS service on spot instances.")
+    fleet_on_demand: str = Field(default="", description="Their ECS service on demand.")
+    fleet_floor: int = Field(default=0, ge=0, description="Workers that are always there.")
+    fleet_ceiling: int = Field(default=10, ge=0, description="There are never more.")
+    fleet_job_seconds: float = Field(default=5.0, gt=0, description="That a job takes a worker.")
+    fleet_interactive_wait: float = Field(
+        default=30.0, gt=0, description="Seconds within which jobs are to be done."
+    )
+    fleet_bulk_wait: float = Field(
+        default=1800.0, gt=0, description="Seconds within which drops are to be done."
+    )
+    fleet_patience: float = Field(
+        default=240.0, ge=0, description="Seconds that spot is given before on-demand is asked."
+    )
+    fleet_linger: float = Field(
+        default=900.0, ge=0, description="Seconds that a worker stays after it was last needed."
+    )
 
     retention_days: int = Field(default=0, ge=0, description="Jobs are deleted then; 0: kept.")
     disk_reserve: int = Field(default=256, ge=0, description="MiB that must stay free on the disk.")
     allow_networks: Networks = Field(
         default=(), description="Non-public networks that webhooks and inputs may name, for tests."
+    )
+    submits_per_minute: int = Field(
+        default=0, ge=0, description="That one tenant may make; 0: as many as it likes."
+    )
+    stack: str = Field(
+        default="", description="The stack, under whose name metrics are logged; empty: none are."
     )
     code_version: str = Field(default="0.1.0")
     log_level: str = Field(default="INFO")
@@ -84,6 +116,7 @@ def settings() -> Settings:
         for name, value in os.environ.items()
         if name.startswith(PREFIX)
     }
+    given.setdefault("agent", os.environ.get(AGENT, ""))
     if isinstance(given.get("queues"), str):
         return Settings.model_validate({**given, "queues": _json(given["queues"])})
     return Settings.model_validate(given)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from shared.catalogue import BUILT_IN, Catalogue
+from shared.fleet import Fleet
 from shared.ports import Blobs, Queue, Table, Together, Topic
 from shared.settings import Settings
 
@@ -22,6 +23,11 @@ DELIVERIES = "deliveries"
 
 def _now() -> datetime:
     return datetime.now(UTC)
+
+
+def no_fleet() -> Fleet:
+    """One machine's workers are its supervisor's affair."""
+    raise LookupError("there is no fleet here")
 
 
 def one_by_one(work: Callable[[], T]) -> T:
@@ -44,7 +50,11 @@ class System:
     """The master secret, from which the tenants' webhook secrets are drawn."""
     catalogue: Callable[[], Catalogue]
     together: Together = one_by_one
+    joint: bool = False
+    """Much is written at once for little more than the price of one: `together` makes one commit,
+    and `put_all` waits for the disk as often for many as for a few."""
     now: Callable[[], datetime] = _now
+    fleet: Callable[[], Fleet] = no_fleet
 
     def lane(self, pool: str, lane: Lane) -> Queue:
         """The queue of one fleet for jobs that somebody waits for, or for bulk."""

@@ -34,6 +34,7 @@ def embedded(chosen: Settings, data: Path) -> System:
         topic=FileTopic(data),
         queue=cache(partial(SqliteQueue, database)),
         together=database.together,
+        joint=True,
         secret=lambda: secret,
         catalogue=cache(partial(read_catalogue, chosen.catalogue)),
     )

@@ -1,8 +1,6 @@
 """What an attempt knows of its job between two steps."""
 
 import time
-from concurrent.futures import Future
-from threading import Timer
 
 import pytest
 
@@ -83,22 +81,9 @@ def test_a_batch_that_fits_into_the_drain_goes_on_and_no_other(hold: Hold, drain
     assert hold.stop is Stop.DRAIN
 
 
-def test_who_waits_is_woken_by_a_stop(hold: Hold) -> None:
-    Timer(0.1, hold.end, (Stop.CANCELED,)).start()
-    with pytest.raises(Interrupted):
-        hold.wait_until(lambda: False)
-
-
-def test_a_stop_that_came_before_is_not_slept_through(hold: Hold) -> None:
-    hold.end(Stop.DRAIN)
-    hold.wait_until(lambda: True)  # what is made is taken
-    with pytest.raises(Interrupted):
-        hold.wait_until(lambda: False)
-
-
-def test_who_waits_gets_what_was_waited_for(hold: Hold) -> None:
-    future: Future[int] = Future()
-    future.add_done_callback(lambda _: hold.wake())
-    Timer(0.1, future.set_result, (7,)).start()
-    hold.wait_until(future.done)
-    assert future.result() == 7
+def test_a_stop_is_told_once(hold: Hold) -> None:
+    told: list[Stop | None] = []
+    hold.on_end = lambda: told.append(hold.stop)
+    hold.end(Stop.CANCELED)
+    hold.end(Stop.LOST)
+    assert told == [Stop.CANCELED]

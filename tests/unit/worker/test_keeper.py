@@ -57,7 +57,7 @@ def keep(system: System, keeper: Keeper, job: JobRecord, lane: Queue, keeping: E
     (letter,) = lane.receive(1, PERIOD)
     started = system.table.put(lifecycle.start(job, "holder", system.now(), 3))
     hold = Hold(system, started, Drain(60), None)
-    keeping.enter_context(keeper.keeping(hold, lane, letter))
+    keeping.callback(keeper.let_go, keeper.keep(hold, lane, letter))
     return hold
 
 
