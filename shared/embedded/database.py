@@ -19,6 +19,7 @@ from shared.embedded.clock import boot_id
 from shared.embedded.connections import BUSY_SECONDS, Connection, Connections
 from shared.embedded.faults import told
 from shared.embedded.group import Group, Work, check, within
+from shared.embedded.log_file import LogFile
 
 T = TypeVar("T")
 
@@ -124,6 +125,7 @@ class Database:
         self._lasting = Connections(folder, "FULL")
         self._passing = Connections(folder, "NORMAL")
         self._group = Group()
+        self._log = LogFile(folder)
         with told():
             folder.mkdir(parents=True, exist_ok=True)
         self._migrate()
@@ -203,7 +205,9 @@ class Database:
             try:
                 with connection.lock.held():
                     connection.be_patient(EMPTYING_SECONDS)
-                    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                    if not self._log.is_empty():
+                        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                    self._log.reserve()
             finally:
                 connection.be_patient(BUSY_SECONDS)
                 self._lasting.give(connection)

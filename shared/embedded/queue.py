@@ -70,7 +70,7 @@ class SqliteQueue:
             self.bell.listen()
         rung = False
         while True:
-            letters = self._take(limit, visibility)
+            letters = self._take(limit, visibility, rung)
             left = give_up - time.monotonic()
             if letters or rung or left <= 0:
                 return letters
@@ -124,15 +124,14 @@ class SqliteQueue:
         ahead = int(places[0][0]) if places else MAX_POSITION
         return ahead if ahead < MAX_POSITION else None
 
-    def _take(self, limit: int, visibility: float) -> list[Letter]:
+    def _take(self, limit: int, visibility: float, rung: bool) -> list[Letter]:
+        """An idle queue is polled without taking the write lock; one that was rung is not idle."""
         moment = {"queue": self.name, "now": clock.now()}
-        ((ready, lapsed),) = self.database.rows(ANY, moment)
-        if not ready and not lapsed:
-            return []  # an idle queue is polled without taking the write lock
+        if not rung and not any(self.database.rows(ANY, moment)[0]):
+            return []
 
         def write(db: sqlite3.Connection) -> list[Letter]:
-            if lapsed:
-                db.execute(f"UPDATE letters SET visible_at = 0 WHERE {LAPSED}", moment)
+            db.execute(f"UPDATE letters SET visible_at = 0 WHERE {LAPSED}", moment)
             return self._receive(db, min(limit, 10), visibility)
 
         return self.database.write(write, lasting=False)

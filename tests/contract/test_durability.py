@@ -6,10 +6,12 @@ import gc
 import os
 import random
 import re
+import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.embedded import carrier, connections
+from shared.embedded import carrier, connections, log_file
 from shared.embedded.blobs import FolderBlobs
 from shared.embedded.database import Database
 from shared.embedded.system import embedded
@@ -302,7 +304,7 @@ def test_what_is_deleted_leaves_no_byte_behind(tmp_path: Path) -> None:
     kept = b"".join(path.read_bytes() for path in tmp_path.glob("atelier.db*"))
     assert b"other-1" in kept
     assert b"secret" not in kept
-    assert (tmp_path / "atelier.db-wal").stat().st_size == 0
+    assert not any((tmp_path / "atelier.db-wal").read_bytes())
 
 
 def test_a_reader_does_not_hold_up_the_emptying_of_the_log(tmp_path: Path) -> None:
@@ -316,12 +318,49 @@ def test_a_reader_does_not_hold_up_the_emptying_of_the_log(tmp_path: Path) -> No
         system.table.collect_garbage()
         system.table.put(job("three"))
     system.table.collect_garbage()
-    assert (tmp_path / "atelier.db-wal").stat().st_size == 0
+    assert not any((tmp_path / "atelier.db-wal").read_bytes())
     assert {record.id for record in system.table.owned(JobRecord, "ada", None, 9)} == {
         "one",
         "two",
         "three",
     }
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere no room is reserved")
+def test_an_emptied_log_keeps_its_room_on_the_disk(tmp_path: Path) -> None:
+    """No write makes it grow; and what is reserved is no part of it when it is read again."""
+    system = embedded(Settings(data=tmp_path, disk_reserve=0), tmp_path)
+    assert isinstance(system.table, SqliteTable)
+    log = tmp_path / "atelier.db-wal"
+    for number in range(3):
+        system.table.put(job(f"job-{number}"))
+        system.table.collect_garbage()
+        assert log.stat().st_size == log_file.BYTES
+    assert system.table.owned(JobRecord, "ada", None, 9) == after_power_loss(tmp_path)
+    system.table.put(job("last"))
+    assert log.stat().st_size == log_file.BYTES
+    found = after_power_loss(tmp_path)
+    assert [record.id for record in found] == ["last", "job-2", "job-1", "job-0"]
+
+
+def after_power_loss(folder: Path) -> list[JobRecord]:
+    """What is found in the files alone: what processes shared in memory is gone."""
+    with tempfile.TemporaryDirectory(dir=folder) as name:
+        for file in ("atelier.db", "atelier.db-wal"):
+            shutil.copy(folder / file, name)
+        check_whole(Path(name))
+        table = embedded(Settings(data=Path(name), disk_reserve=0), Path(name)).table
+        return table.owned(JobRecord, "ada", None, 9)
+
+
+def test_a_log_that_nobody_used_is_not_emptied_again(tmp_path: Path) -> None:
+    """An idle machine leaves its disk alone."""
+    database = Database(tmp_path)
+    log = tmp_path / "atelier.db-wal"
+    database.empty_log()
+    before = log.stat()
+    database.empty_log()
+    assert log.stat().st_ctime_ns == before.st_ctime_ns
 
 
 def test_threads_that_come_and_go_leave_no_open_file(tmp_path: Path) -> None:
