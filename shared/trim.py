@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-SERVICES = {"dynamodb", "s3", "secretsmanager", "sns", "sqs"}
+SERVICES = {"dynamodb", "ecs", "s3", "secretsmanager", "sns", "sqs"}
 MODEL = "service-2.json"
 Json = dict[str, Any]
 

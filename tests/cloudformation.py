@@ -10,6 +10,8 @@ from typing import Any
 import yaml
 
 TEMPLATE = Path(__file__).parents[1] / "template.yaml"
+FLEET = TEMPLATE.parent / "gpu_worker" / "fleet.yaml"
+"""The part of it that is a template of its own."""
 
 
 class Loader(yaml.SafeLoader):
@@ -19,7 +21,7 @@ class Loader(yaml.SafeLoader):
 def _long_form(loader: Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
     value = _value(loader, node)
     if suffix == "GetAtt":
-        value = value.split(".")
+        value = value.split(".", 1)
     return {suffix if suffix in ("Ref", "Condition") else f"Fn::{suffix}": value}
 
 
@@ -35,14 +37,14 @@ Loader.add_multi_constructor("!", _long_form)
 
 
 @cache
-def template() -> dict[str, Any]:
-    """The template, as CloudFormation understands it."""
-    return dict(yaml.load(TEMPLATE.read_text(), Loader))  # noqa: S506 (it is a SafeLoader)
+def template(path: Path = TEMPLATE) -> dict[str, Any]:
+    """A template, as CloudFormation understands it."""
+    return dict(yaml.load(path.read_text(), Loader))  # noqa: S506 (it is a SafeLoader)
 
 
-def resources(kind: str) -> dict[str, dict[str, Any]]:
+def resources(kind: str, path: Path = TEMPLATE) -> dict[str, dict[str, Any]]:
     """The properties of the resources of one type, by name."""
-    found = template()["Resources"].items()
+    found = template(path)["Resources"].items()
     return {name: one.get("Properties", {}) for name, one in found if one["Type"] == kind}
 
 

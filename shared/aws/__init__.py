@@ -1,9 +1,10 @@
-"""The adapters of the cloud: DynamoDB, SQS, S3, SNS and Secrets Manager, behind `shared.ports`."""
+"""The adapters of the cloud: DynamoDB, SQS, S3, SNS, ECS and Secrets Manager, behind ports."""
 
 from functools import cache, partial
 
 from shared.aws.blobs import S3Blobs
 from shared.aws.clients import Clients
+from shared.aws.fleet import EcsFleet
 from shared.aws.queue import SqsQueue
 from shared.aws.table import DynamoTable
 from shared.aws.topic import SnsTopic
@@ -28,6 +29,7 @@ def cloud(settings: Settings, clients: Clients | None = None) -> System:
         queue=cache(partial(_queue, clients, settings)),
         secret=cache(partial(_secret, clients, settings.secret_arn)),
         catalogue=cache(partial(read_catalogue, settings.catalogue)),
+        fleet=cache(partial(EcsFleet, clients, settings)),
     )
 
 

@@ -119,7 +119,7 @@ class Clients:
         self.wire: Wire | None = None if getproxies() else Wire(self)
         """None where only the SDK knows the way."""
 
-    def call(self, service: str, operation: str, **request: Any) -> Response:
+    def call(self, service: str, operation: str, /, **request: Any) -> Response:
         """Call an operation. Raises `Unavailable` where another try may help, else `Refused`."""
         with translated():
             answer = self.wire.call(service, operation, request) if self.wire else None

@@ -12,29 +12,17 @@ import pytest
 from shared.aws.clients import Clients
 from shared.settings import Settings, environment
 from tests.artifacts import LAYER, Built, build
-from tests.cloudformation import TEMPLATE, environment_of, resources
+from tests.cloudformation import FLEET, TEMPLATE, environment_of, resources, template
 from tests.contract.conftest import CREDENTIALS
 from tests.contract.emulator import emulator
 from tests.contract.resources import deploy
-from tests.sam import ROOT, RUNTIME, run, tool
+from tests.ecs import deploy_fleet
+from tests.sam import ROOT, RUNTIME, run, tool, transformed
 
 pytestmark = pytest.mark.slow
 
 FUNCTIONS = tuple(resources("AWS::Serverless::Function"))
 MAX_BYTES = 25 * 2**20
-HOW_SAM_SEES_IT = """
-import json, sys
-from samcli.yamlhelper import yaml_parse
-from samtranslator.parser.parser import Parser
-from samtranslator.translator.translator import Translator
-template = yaml_parse(open(sys.argv[1]).read())
-template["Globals"]["Function"]["CodeUri"] = "s3://bucket/key"
-template["Resources"]["SharedLayer"]["Properties"]["ContentUri"] = "s3://bucket/key"
-given = {"AllowedOrigins": "https://a.example,https://b.example", "JwtIssuer": "https://i.example",
-         "JwtAudience": "a,b"}
-print(json.dumps(Translator({}, Parser()).translate(template, given)))
-"""
-
 WHAT_IT_MAKES = """
 import gc, sys
 module, *sys.path[:0] = sys.argv[1:]
@@ -61,20 +49,26 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
 # --- The template ---------------------------------------------------------------------------------
 
 
-def test_cfn_lint_has_nothing_to_say() -> None:
-    ran = run(tool("cfn-lint"), TEMPLATE)
+@pytest.mark.parametrize("path", [TEMPLATE, FLEET], ids=lambda path: path.stem)
+def test_cfn_lint_has_nothing_to_say(path: Path) -> None:
+    ran = run(tool("cfn-lint"), path)
     assert (ran.stdout, ran.returncode) == ("", 0)
 
 
-def test_sam_finds_the_template_valid() -> None:
-    ran = run(tool("sam"), "validate", "--lint")
+@pytest.mark.parametrize("path", [TEMPLATE, FLEET], ids=lambda path: path.stem)
+def test_sam_finds_the_template_valid(path: Path) -> None:
+    ran = run(tool("sam"), "validate", "--lint", "--template", path)
     assert ran.returncode == 0, ran.stdout
 
 
 def test_sam_keeps_lists_as_lists() -> None:
     """It resolves a reference to a list into one string, where it can: here it must not."""
-    ran = run(tool("python"), "-c", HOW_SAM_SEES_IT, TEMPLATE)
-    body = json.loads(ran.stdout.splitlines()[-1])["Resources"]["HttpApi"]["Properties"]["Body"]
+    seen = transformed(
+        AllowedOrigins="https://a.example,https://b.example",
+        JwtIssuer="https://i.example",
+        JwtAudience="a,b",
+    )
+    body = seen["Resources"]["HttpApi"]["Properties"]["Body"]
     by_jwt, by_key = body["components"]["securitySchemes"]["caller"]["Fn::If"][1:]
     jwt = by_jwt["x-amazon-apigateway-authorizer"]["jwtConfiguration"]
     assert list(body["x-amazon-apigateway-cors"]["allowOrigins"]) == ["Fn::Split"]
@@ -83,6 +77,12 @@ def test_sam_keeps_lists_as_lists() -> None:
 
 
 # --- The artifacts --------------------------------------------------------------------------------
+
+
+def test_the_fleet_is_deployed_with_the_rest(built: Built) -> None:
+    """`sam deploy` uploads what the built template names."""
+    made = template(built.folder / "template.yaml")["Resources"]["Fleet"]["Properties"]
+    assert template(built.folder / made["TemplateURL"])["Resources"] == template(FLEET)["Resources"]
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
@@ -160,12 +160,14 @@ def test_the_page_is_served_from_its_artifact(built: Built, tmp_path: Path) -> N
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     """A stack's resources on an emulator."""
     with (
-        emulator(tmp_path_factory.mktemp("ministack"), CREDENTIALS) as running,
+        emulator(tmp_path_factory.mktemp("ministack"), CREDENTIALS, "ecs") as running,
         pytest.MonkeyPatch.context() as m,
     ):
         for name, value in CREDENTIALS.items():
             m.setenv(name, value)
-        yield deploy(Clients(running.endpoint), "atelier")
+        clients = Clients(running.endpoint)
+        fleet = deploy_fleet(clients).model_dump(exclude_defaults=True)
+        yield deploy(clients, "atelier").model_copy(update=fleet)
 
 
 def test_the_artifacts_work_with_aws(built: Built, cloud: Settings) -> None:
@@ -186,3 +188,5 @@ def test_the_artifacts_work_with_aws(built: Built, cloud: Settings) -> None:
         ("SweepFunction", "schedule_minute"),
     ):
         call(built, function, event, cloud)
+    scaled = call(built, "ScaleFunction", "schedule_minute", cloud)["answer"]
+    assert scaled == {"spot": 1, "on_demand": 0}

@@ -22,6 +22,7 @@ from functions.authorize.handler import handler as authorize
 from functions.deliver.handler import handler as deliver
 from functions.ingest.handler import handler as ingest
 from functions.notify.handler import handler as notify
+from functions.scale.handler import handler as scale
 from functions.sweep.handler import handler as sweep
 from shared.aws import cloud
 from shared.aws.clients import Clients
@@ -37,6 +38,7 @@ from tests.cloudformation import Statement, queue_name, queues_of, resources, st
 from tests.conftest import OWN_MODELS
 from tests.contract.conftest import CREDENTIALS
 from tests.contract.resources import deploy
+from tests.ecs import deploy_fleet, run_tasks
 from tests.integration.working import by_hand
 from tests.receiver import LOOPBACK, Reply, receiving
 from tests.sam import ROOT
@@ -114,10 +116,23 @@ class Notebook:
     def _sns(self, operation: str, params: Mapping[str, Any]) -> set[Need]:
         return {(f"sns:{operation.removesuffix('Batch')}", "EventsTopic")}
 
+    def _ecs(self, operation: str, params: Mapping[str, Any]) -> set[Need]:
+        action = f"ecs:{operation}"
+        services = {self.made.fleet_spot: "Spot", self.made.fleet_on_demand: "OnDemand"}
+        match operation:
+            case "DescribeServices" | "UpdateService":
+                asked = params.get("services") or [params["service"]]
+                return {(action, f"Fleet.Outputs.{services[one]}") for one in asked}
+            case "ListTasks":
+                return {(action, f"{TASKS}container-instance/Fleet.Outputs.Cluster/any")}
+        tasks = (arn.rpartition("/")[2] for arn in params["tasks"])
+        return {(action, f"{TASKS}task/Fleet.Outputs.Cluster/{one}") for one in tasks}
+
     def _secretsmanager(self, operation: str, params: Mapping[str, Any]) -> set[Need]:
         return {(f"secretsmanager:{operation}", "MasterSecret")}
 
 
+TASKS = "arn:AWS::Partition:ecs:AWS::Region:AWS::AccountId:"
 QUEUES = {queue_name(logical): f"{logical}.Arn" for logical in resources("AWS::SQS::Queue")}
 
 
@@ -243,6 +258,19 @@ def through_sweep(system: System) -> None:
     assert not system.queue("standard-interactive-dead").depth()
 
 
+def before_scale(system: System) -> None:
+    """Somebody has waited too long for an instance."""
+    system.lane("standard", "bulk").send(job_message(JOB), TENANT)
+    system.fleet().ask(1, 0)
+    assert isinstance(system.table, DynamoTable)
+    clients = system.table.clients
+    run_tasks(clients, system.settings.fleet_spot, [("PROVISIONING", 2 * 3600)])
+
+
+def through_scale(_: System) -> None:
+    assert scale(read_event("schedule_minute"), None) == {"spot": 1, "on_demand": 1}
+
+
 def before_work(system: System) -> None:
     """Two jobs whose pictures have gone, one that is looked at while it runs, and one that is to be
     canceled late."""
@@ -292,6 +320,7 @@ STORIES = (
     Story("NotifyRole", before_notify, through_notify),
     Story("DeliverRole", nothing, through_deliver),
     Story("SweepRole", before_sweep, through_sweep),
+    Story("ScaleRole", before_scale, through_scale),
     Story("WorkerPolicy", before_work, through_work),
 )
 SIGNED: dict[str, set[Need]] = {
@@ -345,7 +374,8 @@ def stack(clients: Clients) -> Settings:
     urls = {
         name: clients.call("sqs", "create_queue", QueueName=name)["QueueUrl"] for name in missing
     }
-    return made.model_copy(update={"queues": made.queues | urls})
+    fleet = deploy_fleet(clients).model_dump(exclude_defaults=True)
+    return made.model_copy(update={"queues": made.queues | urls, **fleet})
 
 
 def replayed(story: Story, behind_the_scenes: System) -> Notebook:

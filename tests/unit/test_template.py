@@ -36,9 +36,11 @@ DEAD = {dead(name) for name in WORK}
 LOOKED_AT = {
     "ApiFunction": {"BulkQueue.Arn"},
     "LookFunction": {"InteractiveQueue.Arn", "BulkQueue.Arn"},
+    "ScaleFunction": {"InteractiveQueue.Arn", "BulkQueue.Arn"},
 }
-"""Queues in which a job may stand that is shown."""
+"""Queues in which a job may stand that is shown, and those that are counted."""
 TWO_WEEKS = 14 * 24 * 3600
+NOTHING = {"Ref": "AWS::NoValue"}
 
 
 # --- It agrees with the code ----------------------------------------------------------------------
@@ -242,7 +244,9 @@ def test_what_is_made_triggers_nothing() -> None:
 def test_a_queue_keeps_letters_for_two_weeks_encrypted() -> None:
     for properties in resources("AWS::SQS::Queue").values():
         assert properties["MessageRetentionPeriod"] == TWO_WEEKS
-        assert properties["SqsManagedSseEnabled"] is True
+        key = {"Fn::GetAtt": ["Key", "Arn"]}
+        assert properties["KmsMasterKeyId"] == {"Fn::If": ["UseKey", key, NOTHING]}
+        assert properties["SqsManagedSseEnabled"] == {"Fn::If": ["UseKey", NOTHING, True]}
 
 
 @pytest.mark.parametrize(("function", "queue"), [("Ingest", "Objects"), ("Deliver", "Deliveries")])

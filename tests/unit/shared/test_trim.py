@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[3]
 NOWHERE = "http://127.0.0.1:9"
 CALLS: dict[str, tuple[str, dict[str, Any]]] = {
     "dynamodb": ("get_item", {"TableName": "table", "Key": {"pk": {"S": "a"}}}),
+    "ecs": ("describe_services", {"cluster": "cluster", "services": ["spot"]}),
     "s3": ("get_object", {"Bucket": "bucket", "Key": "key"}),
     "secretsmanager": ("get_secret_value", {"SecretId": "secret"}),
     "sns": (
