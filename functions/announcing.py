@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from functions import measures
 from functions.delivery import dispatch, first_delivery
 from shared import lifecycle
 from shared.contract import Event, Status
@@ -37,7 +38,10 @@ def announce_all(system: System, jobs: Sequence[JobRecord]) -> list[JobRecord]:
     for job in jobs:
         mirror(system, job)
     system.topic.publish({event_id(job): event for job, event in told})
-    return system.together(lambda: [_settle(system, job, event) for job, event in told])
+    settled = system.together(lambda: [_settle(system, job, event) for job, event in told])
+    for job in jobs:
+        measures.ended(system.settings.stack, job)
+    return settled
 
 
 def _settle(system: System, job: JobRecord, event: Event) -> JobRecord:
@@ -101,7 +105,8 @@ def mirror(system: System, job: JobRecord) -> None:
         try:
             system.artworks.copy(target, system.artworks, made.key(job.tenant, job.id))
         except Forbidden:  # a name too long to be kept; the artwork itself is there
-            logger.warning("an artwork has no mirror", extra={"job": job.id, "index": made.index})
+            told = {"job_id": job.id, "index": made.index}
+            logger.warning("an artwork has no mirror", extra=told)
 
 
 def kept_until(settings: Settings, job: JobRecord) -> datetime | None:

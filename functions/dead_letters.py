@@ -81,7 +81,7 @@ def examine(system: System, letter: Letter) -> None:
         job,
         lambda job: lifecycle.dead_lettered(job, _reason(job), now, patience),
     )
-    logger.warning("a job's message had died", extra={"job": job.id, "status": job.status.value})
+    logger.warning("a job's message had died", extra={"job_id": job.id, "status": job.status.value})
     if not job.status.ended:
         send(system, job)
 

@@ -200,7 +200,7 @@ def _plan(system: System, delivery: DeliveryRecord, at: datetime) -> DeliveryRec
 
 def _log(delivery: DeliveryRecord, tried: Try) -> None:
     """The host alone: neither the body nor the URL's path and query is the log's business."""
-    told = {"job": delivery.job, "n": delivery.n, "round": delivery.round}
+    told = {"job_id": delivery.job, "n": delivery.n, "round": delivery.round}
     host = urlsplit(delivery.url).hostname
     told_more = {"host": host, "status": tried.status, "error": tried.error}
     logger.info("webhook tried", extra={**told, **told_more})

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
+from functions import measures
 from functions.idempotency import check_new, claim
 from shared import lifecycle
 from shared.catalogue import ModelCard
@@ -95,7 +96,10 @@ def accept(system: System, job: JobRecord) -> JobRecord:
     """Write the job, then say so. Its uploads are bound to it first, so that none can go."""
     for upload in job.uploads:
         attach(system.table, upload, job.id, job.created_at)
-    return again(system, put_new(system, job))
+    accepted = again(system, put_new(system, job))
+    if accepted.status is Status.QUEUED:
+        measures.queued(system.settings.stack, accepted)
+    return accepted
 
 
 def put_new(system: System, job: JobRecord) -> JobRecord:

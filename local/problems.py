@@ -6,8 +6,6 @@ from http import HTTPStatus
 from local.asgi import Headers, Plain
 from shared.errors import AtelierError
 
-RETRY_SECONDS = 5
-
 
 def problem(error: AtelierError) -> Plain:
     """The answer that tells this error."""
@@ -15,7 +13,7 @@ def problem(error: AtelierError) -> Plain:
     if error.status == HTTPStatus.UNAUTHORIZED:
         extra.append(("www-authenticate", "Bearer"))
     if error.retryable:
-        extra.append(("retry-after", str(RETRY_SECONDS)))
+        extra.append(("retry-after", str(error.retry_after)))
     return refusal(error.status, error.code, str(error), extra)
 
 

@@ -31,6 +31,7 @@ REQUESTS = {
     "request_timeout": "The request came too slowly.",
     "signature_mismatch": "The signed URL, or a signed header, was altered.",
     "too_large": "The body is larger than is taken.",
+    "too_many_requests": "More than the tenant may submit in a minute; `Retry-After` says when.",
     "unauthenticated": "There is no good API key or token with the request.",
     "unavailable": "A service that we need does not answer; try again later.",
     "unsupported_media_type": "Send `Content-Type: application/json`.",

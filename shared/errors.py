@@ -19,7 +19,8 @@
     │   │   └── UploadIncomplete
     │   ├── Gone                 410
     │   ├── TooLarge             413
-    │   └── UnsupportedMedia     415
+    │   ├── UnsupportedMedia     415
+    │   └── TooManyRequests      429, worth a retry
     ├── InputError               a job's own input cannot be used: the job fails with this code
     ├── ModelError               the model failed on this job
     └── Unavailable              503, worth a retry
@@ -27,6 +28,7 @@
 `WriteConflict` and `StaleAttempt` are no part of the tree: they never reach a caller.
 """
 
+import math
 from http import HTTPStatus
 from typing import ClassVar
 
@@ -37,6 +39,8 @@ class AtelierError(Exception):
     code: str = "internal_error"
     status: ClassVar[HTTPStatus] = HTTPStatus.INTERNAL_SERVER_ERROR
     retryable: bool = False
+    retry_after: int = 5
+    """Seconds, where a retry can help."""
 
     def __init__(self, message: str = "", *, code: str | None = None) -> None:
         super().__init__(message or self.__class__.__name__)
@@ -130,6 +134,18 @@ class TooLarge(RequestError):
 class UnsupportedMedia(RequestError):
     status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
     code = "unsupported_media_type"
+
+
+class TooManyRequests(RequestError):
+    """More than the caller may ask at once."""
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    code = "too_many_requests"
+    retryable = True
+
+    def __init__(self, message: str, seconds: float) -> None:
+        super().__init__(message)
+        self.retry_after = max(1, math.ceil(seconds))
 
 
 class InputError(AtelierError):

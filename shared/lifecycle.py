@@ -327,7 +327,9 @@ def bury(job: JobRecord, now: datetime) -> JobRecord:
         "untidy": False,
         "wake_at": now + PURGE_AGAIN,
     }
-    return job.model_copy(update={**ended, **nothing})
+    buried = job.model_copy(update={**ended, **nothing})
+    (buried.model_extra or {}).clear()  # what newer code has written may be content
+    return buried
 
 
 def purged(job: JobRecord) -> JobRecord:

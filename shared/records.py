@@ -29,9 +29,13 @@ class Index(NamedTuple):
 
 
 class Record(BaseModel):
-    """An item of the table. `version` 0 has never been written."""
+    """An item of the table. `version` 0 has never been written.
 
-    model_config = ConfigDict(frozen=True)
+    Fields that only newer code knows are kept as they came: while a deployment lasts, old code
+    writes records that new code has written.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow")
 
     version: int = Field(default=0, exclude=True)
 
@@ -55,7 +59,7 @@ def due_shard(pk: str) -> int:
 class Made(BaseModel):
     """One artwork of a job, stored before it was appended here."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, extra="allow")
 
     index: int
     media_type: str
@@ -338,6 +342,26 @@ class KeyRecord(Record):
         return Index(owner="#keys")
 
 
+class BucketRecord(Record):
+    """A tenant's tokens for submissions, as they were at a moment."""
+
+    tenant: str
+    tokens: float
+    at: datetime
+    expires_at: datetime
+
+    @property
+    def pk(self) -> str:
+        return f"bucket#{self.tenant}"
+
+    @property
+    def sk(self) -> str:
+        return "bucket"
+
+    def index(self) -> Index:
+        return Index(expires_at=self.expires_at)
+
+
 class Try(BaseModel):
     """One time that a webhook was called."""
 
@@ -385,6 +409,7 @@ KINDS: dict[str, type[Record]] = {
     "idempotency": IdempotencyRecord,
     "seen": SeenRecord,
     "key": KeyRecord,
+    "bucket": BucketRecord,
     "delivery": DeliveryRecord,
 }
 """The record class for the part of a sort key before its `#`."""

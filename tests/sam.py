@@ -1,27 +1,50 @@
-"""AWS's own tools, in a venv of their own: installed at first use, whole or not at all."""
+"""AWS's own tools, and checkov: each in a venv of its own, installed at first use, whole or not at
+all."""
 
+import json
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[1]
-VENV = ROOT / ".cache" / "sam"
+VENVS = ROOT / ".cache"
 PINS = ("aws-sam-cli==1.170.0", "cfn-lint==1.58.0")
+CHECKOV = ("checkov==3.3.30",)
 RUNTIME = "3.12"
 """The Python that the template names."""
+TRANSFORM = """
+import json, sys
+from samcli.yamlhelper import yaml_parse
+from samtranslator.parser.parser import Parser
+from samtranslator.translator.translator import Translator
+template = yaml_parse(open("template.yaml").read())
+template["Globals"]["Function"]["CodeUri"] = "s3://bucket/key"
+template["Resources"]["SharedLayer"]["Properties"]["ContentUri"] = "s3://bucket/key"
+print(json.dumps(Translator({}, Parser()).translate(template, json.loads(sys.argv[1]))))
+"""
 
 
 def tool(name: str) -> Path:
     """`sam`, `cfn-lint`, or the `python` that has both."""
-    marker = VENV / f".installed-{'-'.join(PINS)}"
+    return _installed(VENVS / "sam", PINS) / name
+
+
+def checkov() -> Path:
+    """It pins so much that it shares a venv with nobody."""
+    return _installed(VENVS / "checkov", CHECKOV) / "checkov"
+
+
+def _installed(venv: Path, pins: tuple[str, ...]) -> Path:
+    marker = venv / f".installed-{'-'.join(pins)}"
     if not marker.exists():
-        subprocess.run([sys.executable, "-m", "venv", "--clear", VENV], check=True)
-        pip = [VENV / "bin" / "python", "-m", "pip", "--disable-pip-version-check"]
-        subprocess.run([*pip, "install", "--quiet", *PINS], check=True)
+        subprocess.run([sys.executable, "-m", "venv", "--clear", venv], check=True)
+        pip = [str(venv / "bin" / "python"), "-m", "pip", "--disable-pip-version-check"]
+        subprocess.run([*pip, "install", "--quiet", *pins], check=True)
         marker.touch()
-    return VENV / "bin" / name
+    return venv / "bin"
 
 
 def run(*command: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -39,6 +62,14 @@ def run(*command: str | Path, **environment: str) -> subprocess.CompletedProcess
         stderr=subprocess.STDOUT,
         text=True,
     )
+
+
+def transformed(**parameters: str) -> dict[str, Any]:
+    """The template as CloudFormation gets it from SAM."""
+    ran = run(tool("python"), "-c", TRANSFORM, json.dumps(parameters))
+    assert ran.returncode == 0, ran.stdout
+    document: dict[str, Any] = json.loads(ran.stdout.splitlines()[-1])
+    return document
 
 
 def runtime_python() -> Path:

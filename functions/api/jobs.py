@@ -7,6 +7,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Body, Header, Pat
 
 from functions.api.app import app, bodiless, caller, documented, reply
 from functions.api.representation import etag, represent
+from functions.api.throttle import throttle
 from functions.deletion import delete_job
 from functions.submission import submit
 from shared import lifecycle
@@ -40,14 +41,15 @@ def own_job(system: System, tenant: str, job_id: str) -> JobRecord:
 @app.post(
     "/v1/jobs",
     summary="Submit a job",
-    responses=documented(400, 404, 409, 410, 413, 415, 422, _202=Job),
+    responses=documented(400, 404, 409, 410, 413, 415, 422, 429, _202=Job),
     tags=["jobs"],
 )
 def post_job(
     body: Annotated[JobRequest, Body()], idempotency_key: IdempotencyKey = None
 ) -> Response[Any]:
-    system = connect()
-    job = submit(system, caller(), body, idempotency_key)
+    system, tenant = connect(), caller()
+    throttle(system, tenant)
+    job = submit(system, tenant, body, idempotency_key)
     return reply(
         represent(system, job, pulse_of(system, job)),  # a key may stand for one that runs
         202,

@@ -31,7 +31,7 @@ def problem(error: AtelierError, errors: list[dict[str, Any]] | None = None) -> 
     )
     headers: dict[str, str | list[str]] = {"Cache-Control": "no-store"}
     if error.retryable:
-        headers["Retry-After"] = "5"
+        headers["Retry-After"] = str(error.retry_after)
     if error.status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
     return Response(

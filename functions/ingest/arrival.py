@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote_plus
 
+from functions import measures
 from functions.ingest.drop import take_drop
 from functions.submission import send
 from shared import lifecycle
@@ -65,3 +66,4 @@ def _take_upload(system: System, arrival: Arrival) -> None:
     queued = lifecycle.apply(system.table, job, lambda job: lifecycle.enqueue(job, now))
     if queued.status is Status.QUEUED:
         send(system, queued)
+        measures.queued(system.settings.stack, queued)

@@ -37,7 +37,7 @@ def _untold(job_ids: list[str]) -> set[str]:
     except Exception:
         if len(job_ids) != 1:
             return {job_id for each in job_ids for job_id in _untold([each])}
-        logger.exception("not announced", extra={"job": job_ids[0]})
+        logger.exception("not announced", extra={"job_id": job_ids[0]})
         return set(job_ids)
     return set()
 

@@ -11,6 +11,7 @@ import pytest
 
 from gpu_worker.worker import Worker
 from shared import lifecycle
+from shared.bootstrap import disconnect
 from shared.embedded.table import SqliteTable
 from shared.records import JobRecord, PulseRecord, UploadRecord
 from shared.system import System
@@ -487,3 +488,18 @@ def test_the_description_is_openapi_3_1(client: Client) -> None:
     described: dict[str, Any] = json.loads(client.get("/v1/openapi.json").text)
     assert described["openapi"].startswith("3.1")
     assert {"/v1/jobs", "/v1/uploads", "/v1/artworks/{artwork_id}"} <= set(described["paths"])
+
+
+def test_a_tenant_that_submits_too_much_is_told_when_to_come_again(
+    client: Client, stranger: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ATELIER_SUBMITS_PER_MINUTE", "2")
+    disconnect()
+    upload = {"content_type": "image/png", "size": 5}
+    assert client.post("/v1/jobs", PLAIN).status == 202
+    assert client.post("/v1/uploads", upload).status == 201
+    for refused in (client.post("/v1/jobs", PLAIN), client.post("/v1/uploads", upload)):
+        problem(refused, 429, "too_many_requests")
+        assert 1 <= int(refused.headers["retry-after"]) <= 30
+    assert stranger.post("/v1/jobs", PLAIN).status == 202
+    assert client.get("/v1/jobs").status == 200
