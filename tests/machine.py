@@ -8,10 +8,11 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+from types import MappingProxyType
 from typing import IO, Any
 
 import httpx
@@ -24,24 +25,17 @@ READY = re.compile(r"ready: http://\S+:(\d+)/ ")
 START_SECONDS = 60
 
 
-@dataclass
-class Running:
-    """A started system."""
+class Client:
+    """What a client asks of the API."""
 
-    process: "subprocess.Popen[str]"
     url: str
-    data: Path
-    log: Path
-    """What the supervisor says."""
-
-    def children(self) -> dict[str, int]:
-        """The process ids of the three, by module."""
-        pids = (self.data / "lock").read_text().split()
-        named = {command(int(pid)): int(pid) for pid in pids}
-        return {name: pid for text, pid in named.items() for name in NAMES if name in text}
+    headers: Mapping[str, str] = MappingProxyType({})
+    """Who it is."""
 
     def call(self, method: str, path: str, **options: Any) -> httpx.Response:
-        return httpx.request(method, httpx.URL(self.url).join(path), timeout=30, **options)
+        headers = {**self.headers, **options.pop("headers", {})}
+        where = httpx.URL(self.url).join(path)
+        return httpx.request(method, where, timeout=30, headers=headers, **options)
 
     def ticket(self, **wish: Any) -> dict[str, Any]:
         body = {"content_type": "image/jpeg", "size": len(PHOTO), **wish}
@@ -64,6 +58,23 @@ class Running:
         """The job, once it has come to that."""
         wait_until(lambda: self.job(job_id)["status"] == status, seconds)
         return self.job(job_id)
+
+
+@dataclass
+class Running(Client):
+    """A started system."""
+
+    process: "subprocess.Popen[str]"
+    url: str
+    data: Path
+    log: Path
+    """What the supervisor says."""
+
+    def children(self) -> dict[str, int]:
+        """The process ids of the three, by module."""
+        pids = (self.data / "lock").read_text().split()
+        named = {command(int(pid)): int(pid) for pid in pids}
+        return {name: pid for text, pid in named.items() for name in NAMES if name in text}
 
     def end(self) -> int:
         self.process.send_signal(signal.SIGINT)

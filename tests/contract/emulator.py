@@ -19,10 +19,11 @@ from pathlib import Path
 import requests
 
 from tests.machine import free_port
+from tests.tls import certified
 
 VERSION = "1.5.33"
 VENV = Path(__file__).parents[2] / ".cache" / "ministack"
-SERVICES = "dynamodb,dynamodbstreams,iam,s3,secretsmanager,sns,sqs,sts"
+SERVICES = ("dynamodb", "dynamodbstreams", "iam", "s3", "secretsmanager", "sns", "sqs", "sts")
 START_SECONDS = 60
 LISTENING = "0A"
 
@@ -33,6 +34,8 @@ class Emulator:
 
     endpoint: str
     port: int
+    trust: Path | None = None
+    """The file with its certificate, where it speaks TLS."""
 
 
 def install() -> Path:
@@ -49,21 +52,28 @@ def install() -> Path:
 
 
 @contextmanager
-def emulator(folder: Path, credentials: Mapping[str, str]) -> Iterator[Emulator]:
-    """A running emulator, gone when the block ends."""
+def emulator(
+    folder: Path, credentials: Mapping[str, str], *more_services: str, tls: bool = False
+) -> Iterator[Emulator]:
+    """A running emulator, gone when the block ends. With `tls`, `trust` says who it is."""
     port = free_port()
+    trust = certified(folder, "localhost")[1] if tls else None
     with (folder / "ministack.log").open("wb") as log:
         process = subprocess.Popen(
             [install()],
-            env=_environment(folder, port, credentials),
+            env={
+                **_environment(folder, port, credentials),
+                "SERVICES": ",".join((*SERVICES, *more_services)),
+                **(_certificate(trust) if trust else {}),
+            },
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
     try:
-        endpoint = f"http://127.0.0.1:{port}"
-        _await_ready(process, endpoint, folder / "ministack.log")
-        yield Emulator(endpoint, port)
+        endpoint = f"https://localhost:{port}" if trust else f"http://127.0.0.1:{port}"
+        _await_ready(process, endpoint, folder / "ministack.log", trust)
+        yield Emulator(endpoint, port, trust)
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
@@ -97,17 +107,25 @@ def _environment(folder: Path, port: int, credentials: Mapping[str, str]) -> dic
         "S3_DATA_DIR": str(folder),
         "BIND_HOST": "127.0.0.1",
         "GATEWAY_PORT": str(port),
-        "SERVICES": SERVICES,
         "AUTH": "true",
         "LOG_LEVEL": "WARNING",
     }
 
 
-def _await_ready(process: subprocess.Popen[bytes], endpoint: str, log: Path) -> None:
+def _certificate(trust: Path) -> dict[str, str]:
+    key = str(trust.with_name("key.pem"))
+    return {"USE_SSL": "1", "MINISTACK_SSL_CERT": str(trust), "MINISTACK_SSL_KEY": key}
+
+
+def _await_ready(
+    process: subprocess.Popen[bytes], endpoint: str, log: Path, trust: Path | None
+) -> None:
+    verify = str(trust) if trust else True
     give_up = time.monotonic() + START_SECONDS
     while time.monotonic() < give_up and process.poll() is None:
         try:
-            requests.get(f"{endpoint}/_ministack/health", timeout=5).raise_for_status()
+            told = requests.get(f"{endpoint}/_ministack/health", timeout=5, verify=verify)
+            told.raise_for_status()
         except requests.RequestException:
             time.sleep(0.1)
         else:

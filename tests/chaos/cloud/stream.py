@@ -38,7 +38,7 @@ class Stream:
         """Tell of the next page of changes, or wait a moment for one."""
         try:
             page = self._call("get_records", ShardIterator=self._place(), Limit=PAGE)
-            self._tell([record for record in page["Records"] if passes(record)])
+            self._tell([record for record in page["Records"] if self.passes(record)])
         except Exception:
             self._iterator = None
             raise
@@ -48,11 +48,21 @@ class Stream:
             time.sleep(IDLE_SECONDS)
         self._iterator = page["NextShardIterator"]
 
+    def arn(self) -> str:
+        """Which stream it is."""
+        described = self._clients.call("dynamodb", "describe_table", TableName=self._table)
+        return str(described["Table"]["LatestStreamArn"])
+
+    def passes(self, record: Record) -> bool:
+        """The filter of the template: jobs that have ended and are not announced."""
+        image = record["dynamodb"].get("NewImage", {})
+        announced = image.get("sk") == {"S": "job"} and image.get("announce") == {"N": "1"}
+        return record["eventName"] in ("INSERT", "MODIFY") and announced
+
     def _place(self) -> str:
         """Where to read on: after what was told last, or from the beginning."""
         if self._iterator is None:
-            described = self._clients.call("dynamodb", "describe_table", TableName=self._table)
-            arn = described["Table"]["LatestStreamArn"]
+            arn = self.arn()
             stream = self._call("describe_stream", StreamArn=arn)
             (shard,) = stream["StreamDescription"]["Shards"]
             where = self._where()
@@ -96,13 +106,6 @@ class Stream:
             logger.exception("notify failed")
             return 0
         return next((i for i, record in enumerate(batch) if number(record) in failed), len(batch))
-
-
-def passes(record: Record) -> bool:
-    """The filter of the template: jobs that have ended and are not announced."""
-    image = record["dynamodb"].get("NewImage", {})
-    announced = image.get("sk") == {"S": "job"} and image.get("announce") == {"N": "1"}
-    return record["eventName"] in ("INSERT", "MODIFY") and announced
 
 
 def batches(records: list[Record]) -> Iterator[list[Record]]:
