@@ -22,6 +22,8 @@ class Changes:
 
     async def over(self, wait: Wait) -> None:
         """Return when there is nothing to wait for any more."""
+        if not wait.left(self._system):
+            return
         with self._told_of(marked(wait.job_id)) as rung:
             while left := wait.left(self._system):
                 with suppress(TimeoutError):
@@ -47,7 +49,8 @@ class Changes:
         try:
             yield rung
         finally:
-            self._forget(mark, rung)
+            # What was waited for is answered first.
+            asyncio.get_running_loop().call_soon(self._forget, mark, rung)
 
     def _listen(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._ear:

@@ -127,7 +127,8 @@ def _functions(chosen: Settings) -> Functions:
     from functions.api.handler import handler as api
     from functions.studio.handler import handler as studio
 
-    return Functions(api, studio, _authorizer() if chosen.keys_required else None)
+    authorize = _authorizer() if chosen.keys_required else None
+    return Functions(api, studio, authorize, connect().together)
 
 
 def _authorizer() -> Handler:

@@ -16,11 +16,17 @@ from local.http_events import (
     authorizer_event,
     http_event,
 )
+from local.scribe import Scribe
 from shared.errors import Unauthenticated
+from shared.ports import Together
+from shared.system import one_by_one
 
 IDLE_SECONDS = 10.0
 BODY_SECONDS = 30.0
 HANDLERS = 16
+JOBS = "/v1/jobs"
+SMALL_BYTES = 2048
+"""Of a submission that shares a commit: others wait while it is looked at, too."""
 LOCAL_TENANT = "local"
 PUBLIC = frozenset({"/health", "/v1/openapi.json"})
 
@@ -32,6 +38,8 @@ class Functions:
     api: Handler
     studio: Handler
     authorize: Handler | None = None
+    together: Together = one_by_one
+    """That of the system they write to."""
 
 
 class Gateway:
@@ -41,6 +49,7 @@ class Gateway:
         self._functions = functions
         self._changes = changes
         self._threads = ThreadPoolExecutor(HANDLERS, "handler")
+        self._scribe = Scribe(self._call, functions.together)
 
     async def answer(self, request: Request) -> Plain:
         """What the functions answer to this request."""
@@ -48,6 +57,9 @@ class Gateway:
         event = http_event(request, body)
         if request.method == "GET" and JOB_PATH.fullmatch(request.path):
             return await self._look(event)
+        if request.method == "POST" and request.path == JOBS and len(body) <= SMALL_BYTES:
+            self._authorize(event)
+            return await self._scribe.answer(event)
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._ask, event)
 
     async def _look(self, event: Event) -> Plain:

@@ -114,6 +114,17 @@ def test_a_crowd_that_waits_keeps_nobody_out_and_is_woken_at_once(
     assert not list(bells(system).glob("[!.]*-ear*"))
 
 
+def test_for_what_has_ended_nobody_listens(front: Front, system: System) -> None:
+    async def scene() -> dict[str, Any]:
+        async with client(front) as asking:
+            job = await submit(asking)
+            await asyncio.to_thread(cancel, system, job)
+            return await wait(asking, job)
+
+    assert asyncio.run(scene())["status"] == "canceled"
+    assert not list(bells(system).glob(".*-ear*"))
+
+
 @pytest.mark.parametrize("ends", [True, False], ids=["which ends soon", "which goes on"])
 def test_of_a_job_that_has_begun_and_ended_the_end_is_told(
     front: Front, system: System, monkeypatch: pytest.MonkeyPatch, ends: bool

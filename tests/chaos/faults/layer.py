@@ -92,15 +92,16 @@ class Writes:
         held: list[tuple[str, Record]] = []
 
         def holding() -> Any:
+            before = getattr(self._thread, "held", None)
             self._thread.held = held  # of the thread that runs it, which may be another
             try:
                 return work()
             finally:
-                self._thread.held = None
+                self._thread.held = before
 
         answer = together(holding)
-        for act, record in held:
-            self._journal.write(act, record)
+        for act, record in held:  # one within another has taken effect when that has
+            self.note(act, record)
         return answer
 
 
