@@ -1,4 +1,4 @@
-"""`python -m local up | demo | keys | dead-letters`"""
+"""`python -m local up | demo | keys | dead-letters | cost`"""
 
 import argparse
 import sys
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from local import demo, logs
+from local import cost, demo, logs
 from local.lock import FolderInUse
 from local.machine import NotAllowed, Options, run
 from local.supervisor import StartFailed, Supervisor
@@ -25,6 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
         "demo": show,
         "keys": keys,
         "dead-letters": dead_letters,
+        "cost": cost.run,
     }
     try:
         commands[chosen.command](chosen)
@@ -92,6 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_keys(commands.add_parser("keys", help="API keys and webhook secrets"))
     told = "events, webhooks and jobs that were received too often"
     _add_dead_letters(commands.add_parser("dead-letters", help=told))
+    cost.add_arguments(commands.add_parser("cost", help="what a month on AWS costs"))
     return parser
 
 

@@ -22,7 +22,7 @@ HERE = Path(__file__).parent
 RESULTS, README, PLOT = HERE / "results.json", HERE / "README.md", HERE / "figures.png"
 ON_A_MACHINE = ("throughput", "idle", "submit", "fairness", "backlog")
 """Their folders are removed when all is over: to remove many files is work, too."""
-APART = ("pipeline", "calls", "encode", "coldstart")
+APART = ("pipeline", "calls", "encode", "coldstart", "fleet")
 
 
 def main() -> None:
@@ -42,6 +42,8 @@ def main() -> None:
 
 
 def options(name: str, folder: Path, peers: str) -> list[str]:
+    if name == "fleet":
+        return ["--sweep", "--picture", str(HERE / "fleet.png")]
     if name not in ON_A_MACHINE:
         return []
     where = ["--folder", str(folder / name)]

@@ -1,0 +1,1 @@
+"""A fleet, its jobs and its market, as a discrete-event simulation."""
