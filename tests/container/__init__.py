@@ -1,0 +1,1 @@
+"""The worker's image, built and run: `make test-container`."""
