@@ -15,7 +15,9 @@ WORTH = 1.03
 """A larger batch is to be so much faster per sample, or it only makes others wait."""
 KINDS = 1000
 """So many are remembered: every photo may have a shape of its own."""
-ANEW = 25
+TRIES = 3
+"""So many batches of a size are made before it is judged: the only one may have met other work."""
+ANEW = 10
 """After so many batches a larger one is tried again: what was measured may have been noise."""
 
 
@@ -78,7 +80,7 @@ class Pace:
         fitting = known.seconds(most)
         best = self._fastest(fitting)
         larger = min(2 * best, most)
-        untried = larger not in fitting or known.batches % ANEW == 0
+        untried = len(known.recent.get(larger, ())) < TRIES or known.batches % ANEW == 0
         if larger > best and untried and 2 * fitting.get(best, 0.0) <= self._latency:
             return larger
         return best

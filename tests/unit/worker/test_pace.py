@@ -20,6 +20,17 @@ def test_batches_grow_for_as_long_as_a_sample_gets_cheaper() -> None:
     assert learned(lambda size: 0.010 + 0.001 * size)[-1] == 32
 
 
+def test_a_batch_that_met_other_work_keeps_no_others_small() -> None:
+    seen: set[int] = set()
+
+    def seconds(size: int) -> float:
+        disturbed = size not in seen
+        seen.add(size)
+        return (0.010 + 0.001 * size) * (5 if disturbed else 1)
+
+    assert learned(seconds)[-1] == 32
+
+
 def test_they_stop_growing_where_it_does_not() -> None:
     sizes = learned(lambda size: 0.01 * size + 0.0001)
     assert sizes[-1] <= 2
