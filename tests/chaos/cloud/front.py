@@ -37,6 +37,9 @@ class Environments(Gateway):
         self._functions = functions
         self._threads = ThreadPoolExecutor(WAITERS, "environment")
 
+    async def _submit(self, event: Event) -> Plain:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._ask, event)
+
     async def _look(self, event: Event) -> Plain:
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._ask, event)
 
