@@ -273,14 +273,14 @@ class Intake:
             else:
                 attempt.course.come_again(again)
             trouble = ending.trouble
+            if not trouble:
+                self.trouble.clear()
+            logger.info("over", extra={"job_id": ending.job.id, "status": ending.job.status.value})
         except Exception as error:
             trouble = error
         finally:
             self.workshop.keeper.let_go(kept)
             self._end(attempt.course, ending.job.id, trouble)
-        logger.info("over", extra={"job_id": ending.job.id, "status": ending.job.status.value})
-        if not trouble:
-            self.trouble.clear()
 
 
 def _read(letter: Letter) -> JobMessage | None:
