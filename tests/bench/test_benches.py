@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from tests.bench import __main__ as bench
+from tests.bench.coldstart import EVENTS
 from tests.bench.figures import Found
 from tests.bench.plot import draw
 from tests.bench.tables import update
+from tests.cloudformation import resources
 
 ROOT = Path(__file__).parents[2]
 SMALL = [
@@ -89,3 +91,7 @@ def test_the_plot_is_drawn_from_whatever_was_measured(tmp_path: Path) -> None:
     for measured in (MEASURED, {"backlog": MEASURED["backlog"]}, {}):
         draw(measured, tmp_path / "plot.png")
         assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_every_function_is_started() -> None:
+    assert set(EVENTS) == set(resources("AWS::Serverless::Function"))

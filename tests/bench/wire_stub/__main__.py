@@ -19,7 +19,7 @@ from pydantic_core import from_json
 from shared import lifeline
 from tests.bench.wire_stub.buckets import Buckets
 from tests.bench.wire_stub.message import Answer, Line, Request, refused, told
-from tests.bench.wire_stub.others import published, secret
+from tests.bench.wire_stub.others import published, secret, workers
 from tests.bench.wire_stub.queues import NOTHING, Queues
 from tests.bench.wire_stub.table import Table
 
@@ -29,7 +29,7 @@ MOST_HEAD = 200
 
 @dataclass
 class Stub:
-    """The three services, and the journal of the delayed calls."""
+    """The services, and the journal of the delayed calls."""
 
     table: Table = field(default_factory=Table)
     queues: Queues = field(default_factory=Queues)
@@ -45,6 +45,8 @@ class Stub:
             return published() if publishing else self.buckets.answer(request)
         if service == "secretsmanager":
             return secret()
+        if operation in ("DescribeServices", "UpdateService"):
+            return workers()
         content = from_json(request.body)
         if service == "AmazonSQS" and operation in self.queues.operations:
             return await self.queues.answer(operation, content)

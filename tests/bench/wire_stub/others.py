@@ -1,4 +1,4 @@
-"""What the functions call besides: a secret, and a topic that nobody listens to."""
+"""What the functions call besides: a secret, a topic nobody listens to, a fleet that sleeps."""
 
 from tests.bench.wire_stub.message import Answer, told
 
@@ -11,6 +11,10 @@ PUBLISHED = (
 
 def secret() -> Answer:
     return told({"ARN": "arn:aws:secretsmanager:::secret", "SecretString": SECRET})
+
+
+def workers() -> Answer:
+    return told({"services": [{"desiredCount": 0, "runningCount": 0}]})
 
 
 def published() -> Answer:
