@@ -208,12 +208,18 @@ def test_a_record_that_moved_back_is_seen_in_the_journal(
     assert judge(evidence).of("backwards")
 
 
-def test_an_artwork_of_a_fenced_attempt_is_seen(evidence: Evidence, job: JobRecord) -> None:
+@pytest.mark.parametrize("unwritten", [0, 2])
+def test_an_artwork_of_a_fenced_attempt_is_seen(
+    evidence: Evidence, job: JobRecord, unwritten: int
+) -> None:
+    """Also where writes just before it are not in the journal."""
     for number, write in enumerate(evidence.writes):
         if write.pk == job.id and write.job and write.job.artworks:
             stale = tuple(one._replace(attempt=one.attempt - 1) for one in write.job.artworks)
             changed = write.job.model_copy(update={"artworks": stale})
-            evidence.writes[number] = write.model_copy(update={"job": changed})
+            told = {"job": changed, "version": write.version + unwritten}
+            evidence.writes[number] = write.model_copy(update=told)
+    evidence.records[job.id] = job.model_copy(update={"version": job.version + unwritten})
     assert judge(evidence).of("backwards")
 
 

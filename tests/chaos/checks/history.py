@@ -82,9 +82,7 @@ def _reversals(earlier: JobState, later: JobState, next_to_it: bool) -> list[str
         found += _changed_after_the_end(earlier, later)
     if not later.deleted:
         found += _vanished(earlier, later)
-    if next_to_it:
-        found += _unfenced(earlier, later)
-    return found
+    return found + _unfenced(earlier, later, next_to_it)
 
 
 def _changed_after_the_end(earlier: JobState, later: JobState) -> list[str]:
@@ -102,15 +100,21 @@ def _vanished(earlier: JobState, later: JobState) -> list[str]:
     return [f"artwork {one.index} vanished" for one in earlier.artworks if one.index not in kept]
 
 
-def _unfenced(earlier: JobState, later: JobState) -> list[str]:
-    """An artwork is committed under the attempt that holds the job at that moment."""
+def _unfenced(earlier: JobState, later: JobState, next_to_it: bool) -> list[str]:
+    """An artwork is committed under the attempt that holds the job at that moment: never under one
+    before that, whatever was written in between and is not in the journal."""
     known = {artwork.index for artwork in earlier.artworks}
     return [
         f"attempt {one.attempt} committed artwork {one.index} while attempt {earlier.attempt} "
         f"held the job ({earlier.holder})"
         for one in later.artworks
-        if one.index not in known and (one.attempt != earlier.attempt or earlier.holder is None)
+        if one.index not in known
+        and (one.attempt < earlier.attempt or (next_to_it and not _holds(one.attempt, earlier)))
     ]
+
+
+def _holds(attempt: int, job: JobState) -> bool:
+    return job.holder is not None and attempt == job.attempt
 
 
 def _remade(earlier: JobState, later: JobState) -> list[int]:
