@@ -61,7 +61,7 @@ deploy: ## onto AWS, as STACK (atelier): asks for each parameter the first time;
 	sam deploy --stack-name $(STACK) --region $(AWS_REGION) --no-fail-on-empty-changeset \
 	    --parameter-overrides WorkerTag=$(TAG) $(PARAMETERS)
 	@echo "The API:   $(call output,ApiUrl)"
-	@echo "Operation: $(call output,DashboardUrl) and RUNBOOK.md"
+	@echo "Operation: $(call output,DashboardUrl) and local/RUNBOOK.md"
 
 parameters: ## what a deployment can choose, each explained
 	@awk '/^[A-Z]/ {on = /^Parameters:/} on && !/^ *#/ && !/^    (Type|MinValue|MaxValue|AllowedPattern):/' template.yaml
@@ -85,9 +85,9 @@ physical = $$(aws cloudformation describe-stack-resource --stack-name "$(1)" --o
     --logical-resource-id $(2) --query StackResourceDetail.PhysicalResourceId)
 
 # Instances are guarded against being scaled in, and would keep the stack from going.
-destroy: ## remove STACK (asks first); the table, buckets, secret and key stay: RUNBOOK.md
+destroy: ## remove STACK (asks first); the table, buckets, secret and key stay: local/RUNBOOK.md
 	@$(located)
-	@echo "Jobs, pictures, artworks and keys stay: RUNBOOK.md says where, and how they are removed."
+	@echo "Jobs, pictures, artworks and keys stay: local/RUNBOOK.md says where, and how they are removed."
 	@printf "Remove the stack $(STACK)? [yes/no] "; read answer; test "$$answer" = yes
 	@fleet="$(call physical,$(STACK),Fleet)" 2> /dev/null; test -z "$$fleet" || \
 	    for group in SpotInstances OnDemandInstances; do \

@@ -178,8 +178,11 @@ class Device:
         before = memory.begin(device)
         estimate.begin()
         self._current = estimate
-        spelt = self.keeper.spell(_holds(parts), "generating")
-        with self._occupancy.busy(), spelt as spell, blamed(share.model):
+        with (
+            self._occupancy.busy(),
+            self.keeper.spell(_holds(parts), "generating") as spell,
+            blamed(share.model),
+        ):
             raw = share.model.generate(samples, _step(parts, estimate, spell))
         self.pace.note(share.kind, len(parts), estimate.elapsed, memory.used(device, before))
         return raw

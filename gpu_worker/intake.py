@@ -186,17 +186,21 @@ class Intake:
     def _begin(self, fresh: Sequence[Fresh]) -> None:
         """Start these jobs, in one commit where that is cheaper; each by itself, and waiting for no
         other, where it is not or does not work. Each course ends when its attempt is over."""
-        outcomes: Sequence[Outcome] = ()
-        if self.system.joint and len(fresh) > 1:
-            with suppress(Exception):
-                writes = [partial(self._started, job) for _, job in fresh]
-                outcomes = together(self.system, writes)
-        for one in fresh[len(outcomes) + 1 :]:
-            self._crew.run(partial(self._begin_alone, *one))
+        outcomes = self._started_together(fresh)
         if outcomes:
             self._go_on(fresh, outcomes)
-        elif fresh:
-            self._begin_alone(*fresh[0])
+            return
+        for one in fresh[1:]:
+            self._crew.run(partial(self._begin_alone, *one))
+        for one in fresh[:1]:
+            self._begin_alone(*one)
+
+    def _started_together(self, fresh: Sequence[Fresh]) -> Sequence[Outcome]:
+        """Nothing, where each is to be started by itself."""
+        if self.system.joint and len(fresh) > 1:
+            with suppress(Exception):  # each finds out by itself whether that concerns it
+                return together(self.system, [partial(self._started, job) for _, job in fresh])
+        return ()
 
     def _begin_alone(self, course: Course, job: JobRecord) -> None:
         try:

@@ -4,6 +4,7 @@ import platform
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import sha256
 
 from gpu_worker.model import Encoded, Model
@@ -25,7 +26,8 @@ class Artwork:
     encoded: Encoded
     manifest: Manifest
 
-    def made(self, job: JobRecord) -> Made:
+    @cached_property
+    def made(self) -> Made:
         """What is to be committed."""
         return Made(
             index=self.manifest.index,
@@ -35,12 +37,12 @@ class Artwork:
             width=self.encoded.width,
             height=self.encoded.height,
             duration=self.encoded.duration,
-            attempt=job.attempt,
+            attempt=self.manifest.attempt,
         )
 
     def blobs(self, job: JobRecord) -> list[Blob]:
         """The artwork, its thumbnail and its manifest."""
-        artwork, thumbnail, manifest = self.made(job).keys(job.tenant, job.id)
+        artwork, thumbnail, manifest = self.made.keys(job.tenant, job.id)
         return [
             Blob(artwork, self.encoded.data, self.encoded.media_type),
             Blob(thumbnail, self.encoded.thumbnail, "image/webp"),

@@ -140,11 +140,10 @@ class Attempt:
     def naming(self, artworks: Sequence[Artwork]) -> lifecycle.Transition:
         """What names these in the job's record, once they are stored."""
         now, lease = self.system.now(), self.hold.lease
-        made = [artwork.made(self.job) for artwork in artworks]
 
         def named(job: JobRecord) -> JobRecord:
-            for one in made:
-                job = lifecycle.commit(job, lease, one, now)
+            for artwork in artworks:
+                job = lifecycle.commit(job, lease, artwork.made, now)
             return job
 
         return named
@@ -161,9 +160,8 @@ class Attempt:
     def _named(self, job: JobRecord, artworks: Sequence[Artwork]) -> None:
         """The record as it was written. Raises `StaleAttempt` where the job was canceled just
         now."""
-        made = [artwork.made(self.job) for artwork in artworks]
         self.job = job
-        self.stored = any(one not in job.artworks for one in made)
+        self.stored = any(artwork.made not in job.artworks for artwork in artworks)
         if self.stored:
             raise StaleAttempt(f"job {job.id} has ended")
 

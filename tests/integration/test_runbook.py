@@ -1,4 +1,4 @@
-"""Every command in RUNBOOK.md exists: ours are run, others' are held against what they take."""
+"""Every command in the runbook exists: ours are run, others' are held against what they take."""
 
 import argparse
 import re
@@ -27,7 +27,7 @@ from tests.cloudformation import FLEET, resources, template
 from tests.contract.conftest import CREDENTIALS
 from tests.integration.test_permissions import stack
 
-RUNBOOK = (Path(__file__).parents[2] / "RUNBOOK.md").read_text()
+RUNBOOK = (Path(__file__).parents[2] / "local/RUNBOOK.md").read_text()
 BLOCK = re.compile(r"^```sh\n(.*?)^```", re.DOTALL | re.MULTILINE)
 OPTION = re.compile(r"(?<=\s)--([a-z][a-z-]+)")
 GLOBAL = {"output", "query", "max-items"}
