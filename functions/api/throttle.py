@@ -44,14 +44,22 @@ class Throttle:
         self._lock = Lock()
 
     def take(self, system: System, tenant: str) -> None:
-        """One token."""
+        """One token. The lock is never held while the table is asked: another thread may wait for
+        it within the very transaction that the table waits for."""
+        while not self._given(system, tenant):
+            drawn = self._draw(system, tenant, system.now())
+            with self._lock:
+                self._drawn[tenant] = self._drawn.get(tenant, 0) + drawn
+
+    def _given(self, system: System, tenant: str) -> bool:
+        """Of what has been drawn."""
         with self._lock:
             now = system.now()
             if self._empty_until.get(tenant, now) > now:
                 raise self._refusal(tenant, now)
-            if not self._drawn.get(tenant):
-                self._drawn[tenant] = self._draw(system, tenant, now)
-            self._drawn[tenant] -= 1
+            left = self._drawn.get(tenant, 0)
+            self._drawn[tenant] = max(0, left - 1)
+            return left > 0
 
     def _draw(self, system: System, tenant: str, now: datetime) -> int:
         """A handful, or what there is of one. Where another draws at the same moment, again."""

@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from threading import Event, Thread
 
 import pytest
 
@@ -61,6 +62,25 @@ def test_processes_that_draw_at_once_give_out_no_token_twice(stage: Stage) -> No
         passed = list(threads.map(lambda one: taken(stage, one, 100), processes))
     assert sum(passed) == A_MINUTE
     assert len([one for one in passed if one]) > 1
+
+
+def test_who_draws_holds_up_no_transaction_that_counts_a_submission_too(stage: Stage) -> None:
+    """The front answers several submissions in one transaction, others draw beside it."""
+    one, begun = Throttle(A_MINUTE), Event()
+
+    def several() -> None:
+        one.take(stage.system, "ann")
+        begun.set()
+        beside.join(0.5)  # it waits for this transaction
+        one.take(stage.system, "ann")
+
+    beside = Thread(target=lambda: begun.wait() and one.take(stage.system, "ann"), daemon=True)
+    scribe = Thread(target=lambda: stage.system.together(several), daemon=True)
+    for thread in (beside, scribe):
+        thread.start()
+    for thread in (scribe, beside):
+        thread.join(10)
+        assert not thread.is_alive()
 
 
 def test_a_flood_costs_few_calls(stage: Stage) -> None:
