@@ -17,14 +17,14 @@ def blamed(model: Model) -> Iterator[None]:
         yield
     except (AtelierError, Interrupted):
         raise
-    except Exception as error:
+    except BaseException as error:  # libraries in Rust panic with such as is no `Exception`
         if _out_of_memory(error):
             raise ModelError("out of memory", code="out_of_memory") from error
         logger.exception("the model failed", extra={"model": model.about.name})
         raise ModelError(f"{type(error).__name__} in {model.about.name}") from error
 
 
-def _out_of_memory(error: Exception) -> bool:
+def _out_of_memory(error: BaseException) -> bool:
     """Torch has a class of its own for a GPU's memory, and none for a CPU's."""
     told = type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in str(error)
     return told or isinstance(error, MemoryError)

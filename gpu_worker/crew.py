@@ -24,17 +24,27 @@ class Crew:
     def __init__(self, name: str) -> None:
         self._name = name
         self._tasks: SimpleQueue[Task] = SimpleQueue()
-        self._idle = 0
+        self._idle = self._threads = 0
+        self._owed = 0
+        """Tasks for which no thread could be begun: who is free takes them."""
         self._lock = Lock()
+        self._begin_thread()
+        self._idle += 1
 
     def run(self, work: Task) -> None:
         """Run it at once, in a thread that has nothing to do or in a new one."""
+        self._tasks.put(work)
         with self._lock:
             if self._idle:
                 self._idle -= 1
-            else:
-                Thread(target=self._work, name=self._name, daemon=True).start()
-        self._tasks.put(work)
+                return
+            self._owed += 1
+            try:
+                while self._owed:
+                    self._begin_thread()
+                    self._owed -= 1
+            except RuntimeError:  # the system gives no more threads
+                logger.warning("no thread can be started", extra={"tasks": self._owed})
 
     def submit(self, work: Callable[[], T]) -> "Future[T]":
         """As `run`; what it returns or raises is for who waits for it."""
@@ -50,7 +60,14 @@ class Crew:
                 logger.exception("a thread of the crew goes on")
             del task  # what it holds is not kept until the next one comes
             with self._lock:
-                self._idle += 1
+                if self._owed:
+                    self._owed -= 1
+                else:
+                    self._idle += 1
+
+    def _begin_thread(self) -> None:
+        Thread(target=self._work, name=self._name, daemon=True).start()
+        self._threads += 1
 
     def _next(self) -> Task | None:
         while True:
@@ -58,8 +75,9 @@ class Crew:
                 return self._tasks.get(timeout=IDLE_SECONDS)
             except Empty:
                 with self._lock:
-                    if self._idle:
+                    if self._idle and self._threads > 1:  # there is always one
                         self._idle -= 1
+                        self._threads -= 1
                         return None  # else there is a task for this very thread
 
 

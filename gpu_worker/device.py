@@ -20,7 +20,7 @@ from gpu_worker.occupancy import Occupancy
 from gpu_worker.pace import Kind, Pace
 from gpu_worker.registry import Registry
 from gpu_worker.share import Raw, Share
-from shared.errors import AtelierError
+from shared.errors import AtelierError, ModelError
 from shared.logs import Logger
 
 logger = Logger(service="worker")
@@ -183,7 +183,9 @@ class Device:
             self.keeper.spell(_holds(parts), "generating") as spell,
             blamed(share.model),
         ):
-            raw = share.model.generate(samples, _step(parts, estimate, spell))
+            raw = list(share.model.generate(samples, _step(parts, estimate, spell)))
+            if len(raw) != len(parts):
+                raise ModelError(f"{len(raw)} artworks were made of {len(parts)} samples")
         self.pace.note(share.kind, len(parts), estimate.elapsed, memory.used(device, before))
         return raw
 

@@ -41,7 +41,9 @@ class Ending:
         match error:
             case None if self.job.status.ended:
                 return None
-            case None | Interrupted():
+            case None:
+                return self._stopped()
+            case Interrupted() if self.hold.stop:  # else a model has made it up
                 return self._stopped()
             case StaleAttempt():
                 self.hold.end(Stop.LOST)
@@ -52,10 +54,9 @@ class Ending:
                 return self._give_up(error)
             case AtelierError():
                 return self._try_again(error)
-            case Exception():  # a bug of ours ends no worker, and no budget
-                logger.error("the attempt failed", extra=self._named(), exc_info=error)
-                return self._try_again(AtelierError(f"{type(error).__name__} in the worker"))
-        raise error
+        # a bug of ours ends no worker, and no budget
+        logger.error("the attempt failed", extra=self._named(), exc_info=error)
+        return self._try_again(AtelierError(f"{type(error).__name__} in the worker"))
 
     def _tidy(self) -> None:
         """Blobs were stored that it does not name. The job may have ended long ago, and then nobody

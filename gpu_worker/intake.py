@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 
@@ -24,7 +24,7 @@ from gpu_worker.work import Attempt
 from gpu_worker.workshop import Workshop
 from shared import lifecycle
 from shared.contract import Status
-from shared.errors import JobEnded, StaleAttempt
+from shared.errors import JobEnded, StaleAttempt, Unavailable
 from shared.lifecycle import Lease
 from shared.logs import Logger
 from shared.message import JobMessage
@@ -69,12 +69,18 @@ class Intake:
     def _look(self, courses: Sequence[Course]) -> None:
         """Messages that came together are looked up together. The jobs that may be begun at once
         are, by one write where that is cheaper; the others go each their own way."""
-        claimed = {job_id: course for course in courses if (job_id := self._claimed(course))}
+        self._look_up({job: course for course in courses if (job := self._claimed(course))})
+
+    def _look_up(self, claimed: Mapping[str, Course]) -> None:
         try:
             jobs = self.system.table.get_many(JobRecord, list(claimed))
-        except Exception as error:  # the messages come again
-            for job_id, course in claimed.items():
-                self._end(course, job_id, error)
+        except Exception as error:
+            if isinstance(error, Unavailable) or len(claimed) == 1:  # the messages come again
+                for job_id, course in claimed.items():
+                    self._end(course, job_id, error)
+            else:  # one record that cannot be read says nothing about the others
+                for job_id, course in claimed.items():
+                    self._crew.run(partial(self._look_up, {job_id: course}))
             return
         fresh: list[Fresh] = []
         for job_id, course in claimed.items():

@@ -176,6 +176,7 @@ class Attempt:
     def _share(self, prepared: Prepared) -> Share:
         with blamed(self.model):
             shape = self.model.shape(prepared.decoded, prepared.params)
+            hash(shape)  # the device's thread is to meet none that has no hash
         samples = {
             index: Sample(prepared.decoded, prepared.params, artwork_seed(self.job.seed, index))
             for index in self.job.missing

@@ -3,6 +3,7 @@
 import os
 import secrets
 import socket
+from contextlib import suppress
 from threading import Thread
 
 from gpu_worker.drain import Drain
@@ -69,7 +70,8 @@ class Worker:
     def _show_life(self) -> None:
         """A health check looks when this was last."""
         if self.system.settings.turned:
-            self.system.settings.turned.touch()
+            with suppress(OSError):  # then the check fails, and the work is ended in good order
+                self.system.settings.turned.touch()
 
     def _turn(self, room: int) -> bool:
         """Take up to so many messages, if any come. Says whether any did."""
