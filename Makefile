@@ -52,9 +52,14 @@ bench: $(VENV)/ready-dev ## all benchmarks, into tests/bench/README.md; against 
 
 deploy: ## onto AWS, as STACK (atelier): asks for each parameter the first time; later it upgrades
 	@$(located)
+	@test "$$(aws cloudformation describe-stacks --stack-name $(STACK) --output text \
+	    --query 'Stacks[0].StackStatus' 2> /dev/null)" != ROLLBACK_COMPLETE || \
+	    { echo "$(STACK) could not be made the last time: make destroy, then deploy again."; exit 1; }
 	sam build
 	@aws cloudformation describe-stacks --stack-name $(STACK) > /dev/null 2>&1 || \
 	    { $(MAKE) --no-print-directory parameters; \
+	    echo "Lambda runs $$(aws lambda get-account-settings --output text \
+	        --query AccountLimit.ConcurrentExecutions) at once here: below 200, LookConcurrency must be 0."; \
 	    echo "Leave WorkerTag empty: the workers' image comes next."; \
 	    sam deploy --guided --stack-name $(STACK) --region $(AWS_REGION); }
 	@$(MAKE) --no-print-directory image
@@ -72,7 +77,7 @@ image:
 	@aws ecr describe-images --repository-name $(STACK)-worker --image-ids imageTag=$(TAG) \
 	    > /dev/null 2>&1 || { set -e; to="$(call output,WorkerRepositoryUri)"; \
 	    aws ecr get-login-password | $(CONTAINER) login --username AWS --password-stdin "$${to%%/*}"; \
-	    $(CONTAINER) build --platform linux/amd64 --file gpu_worker/Dockerfile \
+	    BUILDX_NO_DEFAULT_ATTESTATIONS=1 $(CONTAINER) build --platform linux/amd64 --file gpu_worker/Dockerfile \
 	        --build-arg VERSION=$(TAG) --tag "$$to:$(TAG)" .; \
 	    $(CONTAINER) push "$$to:$(TAG)"; }
 

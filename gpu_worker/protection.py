@@ -20,6 +20,9 @@ PROTECTED_MINUTES = 15
 """It is not renewed before it lapses: that is the moment in which ECS may stop a worker that always
 has work, so that neither a deploy nor a smaller fleet waits longer. What fits is finished then, and
 the rest is handed back."""
+OPEN_SECONDS = 60.0
+"""For so long it is open to that: ECS looks at a service now and then, and counts the minutes from
+when it was asked, a little later than we do."""
 IDLE_SECONDS = 30.0
 """Between two jobs that follow each other nothing is told."""
 AGAIN_SECONDS = 30.0
@@ -52,7 +55,7 @@ class Protection:
             self._busy_at = now
         if now < self._next_try:
             return
-        if busy and not protected:
+        if busy and now >= self._until + OPEN_SECONDS:
             seconds = 60.0 * PROTECTED_MINUTES
             asked = self._ask(ProtectionEnabled=True, ExpiresInMinutes=PROTECTED_MINUTES)
             self._until = now + seconds if asked else -inf

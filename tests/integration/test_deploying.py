@@ -20,6 +20,7 @@ case "$name $*" in
   *"describe-stacks --stack-name art --output"*DashboardUrl*) echo https://dash.example ;;
   *"describe-stacks --stack-name art --output"*WorkerRepositoryUri*)
     echo 1.dkr.ecr.eu-central-1.amazonaws.com/art-worker ;;
+  *StackStatus*) test ! -e "$FOLDER/rolled-back" || echo ROLLBACK_COMPLETE ;;
   *"describe-stacks --stack-name art") test -e "$FOLDER/stack" ;;
   *"describe-stack-resource --stack-name art "*) test -e "$FOLDER/fleet" && echo the-fleet ;;
   *"describe-stack-resource --stack-name the-fleet "*) shift 7; echo "group-of-$1" ;;
@@ -154,3 +155,13 @@ def test_parameters_are_all_explained(account: Account) -> None:
         assert parameter["Description"].split("\n")[0][:40] in told
     assert "Rules:" not in told
     assert "Mappings:" not in told
+
+
+def test_a_stack_that_never_stood_is_not_built_upon(account: Account) -> None:
+    """CloudFormation cannot update it, and it has no outputs."""
+    account.has("stack")
+    account.has("rolled-back")
+    done = account.make("deploy")
+    assert done.returncode != 0
+    assert "make destroy" in done.stdout
+    assert account.called("sam", "docker") == []

@@ -193,3 +193,9 @@ def test_words_to_look_for_are_words_of_the_logs() -> None:
     for said in ("no such model here", "trouble", "a service failed", "not settled"):
         assert f'"{said}"' in source
         assert f"`{said}`" in RUNBOOK
+
+
+def test_the_tools_are_told_where_under_both_names() -> None:
+    """`aws` heeds AWS_REGION; botocore, with which our own commands call, the other only."""
+    said = " ".join(commands("export AWS_"))
+    assert set(re.findall(r"AWS_\w*REGION(?==)", said)) == {"AWS_REGION", "AWS_DEFAULT_REGION"}

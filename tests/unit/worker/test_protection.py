@@ -9,7 +9,13 @@ from typing import Any
 import pytest
 
 from gpu_worker.drain import Drain
-from gpu_worker.protection import AGAIN_SECONDS, IDLE_SECONDS, PROTECTED_MINUTES, Protection
+from gpu_worker.protection import (
+    AGAIN_SECONDS,
+    IDLE_SECONDS,
+    OPEN_SECONDS,
+    PROTECTED_MINUTES,
+    Protection,
+)
 from tests.receiver import Receiver, Reply, receiving
 
 DONE = Reply(body=b'{"protection": {"ProtectionEnabled": true, "TaskArn": "task"}}')
@@ -75,6 +81,7 @@ def test_nobody_is_protected_for_ever(task: Task) -> None:
     task.after(0, busy=True)
     almost = 60 * PROTECTED_MINUTES - 1
     assert task.after(almost, busy=True) == []
+    assert task.after(OPEN_SECONDS, busy=True) == []
     assert task.after(1, busy=True) == [ON]
 
 
