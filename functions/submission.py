@@ -126,7 +126,7 @@ def check_uploads(system: System, tenant: str, given: Mapping[str, Any]) -> None
     """Raise unless every upload named is the tenant's own and has arrived."""
     for upload_id in uploads_in(given):
         upload = system.table.get(UploadRecord, upload_id)
-        if upload is None or upload.tenant != tenant:
+        if upload is None or upload.tenant != tenant or upload.removed:
             raise UploadNotFound(f"there is no upload {upload_id}")
         if system.inbox.head(upload.key) is None:
             raise UploadIncomplete(f"the bytes of upload {upload_id} have not arrived")
@@ -134,9 +134,11 @@ def check_uploads(system: System, tenant: str, given: Mapping[str, Any]) -> None
 
 def check_webhook(system: System, request: JobOptions) -> None:
     """Raise where the webhook could never be called; its address is judged when it is."""
-    plain = request.webhook is not None and request.webhook.scheme != "https"
-    if plain and not system.settings.allow_networks:
-        raise InvalidRequest("webhook: only https URLs are called")
+    url = request.webhook
+    if url is None or system.settings.allow_networks:
+        return
+    if url.scheme != "https" or url.port != 443 or url.username or url.password:
+        raise InvalidRequest("webhook: only https URLs on port 443, without a user, are called")
 
 
 def _after(now: datetime, seconds: int | None) -> datetime | None:

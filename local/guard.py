@@ -18,9 +18,9 @@ class Guard:
     def __init__(self, port: int, home: str) -> None:
         """`home` is the public URL, which signed URLs begin with."""
         self._home = home
-        self._netloc = urlsplit(home).netloc
+        self._netloc = urlsplit(home).netloc.lower()
         named = {f"{name}:{port}" for name in LOOPBACK_NAMES}
-        self.hosts = named | set(LOOPBACK_NAMES if port == 80 else ())
+        self.hosts = {self._netloc, *named, *(LOOPBACK_NAMES if port == 80 else ())}
 
     def check(self, method: str, path: str, headers: Mapping[str, str]) -> None:
         """Raise `Forbidden` or `UnsupportedMedia` for what may come from a stranger's page."""
@@ -36,8 +36,7 @@ class Guard:
     def better_place(self, path: str, headers: Mapping[str, str]) -> str | None:
         """Where the page is to be opened instead: under another of our names than the one in signed
         URLs, it could not reach those, which then are of another origin."""
-        ours = self._netloc in self.hosts
-        if path == "/" and ours and headers["host"].lower() != self._netloc:
+        if path == "/" and headers["host"].lower() != self._netloc:
             return f"{self._home}/"
         return None
 

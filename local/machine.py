@@ -70,10 +70,11 @@ def listen(host: str, port: int) -> socket.socket:
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((host, port))
-    except OSError as error:
+    except (OSError, OverflowError) as error:
         listening.close()
+        reason = error.strerror if isinstance(error, OSError) else error
         raise NotAllowed(
-            f"{host}:{port} cannot be used ({error.strerror}); choose another with --port"
+            f"{host}:{port} cannot be used ({reason}); choose another with --port"
         ) from None
     listening.listen(BACKLOG)
     return listening
@@ -83,11 +84,11 @@ def configure(options: Options, data: Path, port: int) -> Settings:
     """The settings of every process: what the environment says, and what the user chose."""
     given = settings()
     chosen_by_user = given.model_fields_set.__contains__
-    public_url = (
-        given.public_url
-        if chosen_by_user("public_url")
-        else f"http://{address(options.host)}:{port}"
-    )
+    public_url = f"http://{address(options.host)}:{port}"
+    if chosen_by_user("public_url"):
+        public_url = given.public_url
+        if urlsplit(public_url).scheme not in ("http", "https"):
+            raise NotAllowed(f"ATELIER_PUBLIC_URL: {public_url!r} begins with no https://")
     alone = is_loopback(options.host) and is_loopback(urlsplit(public_url).hostname or "")
     chosen = given.model_copy(
         update={

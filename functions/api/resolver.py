@@ -35,12 +35,15 @@ class Resolver(APIGatewayHttpResolver):
         return self._asked.event or {}
 
     def answer(self, event: Mapping[str, Any], body: Any) -> dict[str, Any]:
-        """What the function returns for an event, whose body is parsed already."""
-        self._asked.event = event
+        """What the function returns for an event, whose body is parsed already. While it waits for
+        a write its thread may be lent to another's."""
+        before, self._asked.event = self._asked.event, event
         try:
             response = self._called(event, body)
         except Exception as error:
             response = self._told(error)
+        finally:
+            self._asked.event = before
         return returned(response)
 
     def matching(self, path: str) -> Iterator[tuple[Route, dict[str, str]]]:

@@ -503,3 +503,25 @@ def test_a_tenant_that_submits_too_much_is_told_when_to_come_again(
         assert 1 <= int(refused.headers["retry-after"]) <= 30
     assert stranger.post("/v1/jobs", PLAIN).status == 202
     assert client.get("/v1/jobs").status == 200
+
+
+def test_an_upload_that_went_with_its_last_job_is_not_waited_for(
+    client: Client, connected: System
+) -> None:
+    ticket = client.post("/v1/uploads", {"content_type": "image/gif", "size": len(PIXEL)}).json
+    arrive(connected, ticket["id"])
+    body = {"model": "plain", "input": {"image": {"upload": ticket["id"]}}}
+    job = client.post("/v1/jobs", body).json
+    assert client.delete(f"/v1/jobs/{job['id']}").status == 204
+    upload = connected.table.get(UploadRecord, ticket["id"])
+    assert upload is None or upload.removed
+    problem(client.post("/v1/jobs", body), 404, "upload_not_found")
+
+
+@pytest.mark.parametrize("url", ["http://a.test/", "https://a.test:8443/", "https://u:p@a.test/"])
+def test_a_webhook_that_can_never_be_called_is_refused_at_once(
+    client: Client, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    monkeypatch.delenv("ATELIER_ALLOW_NETWORKS", raising=False)
+    disconnect()
+    problem(client.post("/v1/jobs", {**PLAIN, "webhook": url}), 422, "invalid_request")

@@ -170,6 +170,12 @@ def test_our_own_names(front: Front, host: str) -> None:
     assert call(front, "GET", "/v1/jobs", headers={"host": host}).status_code == 200
 
 
+def test_the_address_that_signed_urls_lead_to_is_ours_too() -> None:
+    guard = Guard(8080, "http://127.0.0.2:9000")
+    guard.check("GET", "/v1/jobs", {"host": "127.0.0.2:9000"})
+    assert guard.better_place("/", {"host": "127.0.0.1:8080"}) == "http://127.0.0.2:9000/"
+
+
 def test_page_is_opened_where_signed_urls_lead(front: Front) -> None:
     sent_on = call(front, "GET", "/", headers={"host": "localhost:8080"})
 

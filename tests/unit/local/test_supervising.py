@@ -283,6 +283,16 @@ def test_loopback_needs_no_key(tmp_path: Path) -> None:
     assert chosen.data == tmp_path
 
 
+def test_a_public_url_says_how_it_is_reached(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ATELIER_PUBLIC_URL", "art.example")
+    settings.cache_clear()
+
+    with pytest.raises(NotAllowed, match="https://"):
+        configure(Options(tmp_path), tmp_path, 8123)
+
+
 def test_other_addresses_need_a_good_key(tmp_path: Path) -> None:
     options = Options(tmp_path, host="0.0.0.0")
     table = assemble(Settings(data=tmp_path)).table
@@ -309,6 +319,11 @@ def test_public_name_needs_a_key_too(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_taken_port_is_told() -> None:
     with listen("127.0.0.1", 0) as first, pytest.raises(NotAllowed, match="--port"):
         listen("127.0.0.1", first.getsockname()[1])
+
+
+def test_a_port_that_cannot_be_is_told() -> None:
+    with pytest.raises(NotAllowed, match="--port"):
+        listen("127.0.0.1", 99999)
 
 
 def test_own_models_come_into_the_catalogue(chosen: Settings, tmp_path: Path) -> None:
