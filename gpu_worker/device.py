@@ -209,8 +209,9 @@ class Device:
             self.pace.overflow(share.kind, len(parts))
             if len(parts) > 1:
                 return [parts[: len(parts) // 2], parts[len(parts) // 2 :]]
-            if self.registry.unload_others(share.model):
-                return [parts]
+            with self.keeper.spell(_holds(parts), "loading"):  # a model may hang here, too
+                if self.registry.unload_others(share.model):
+                    return [parts]
         shares = _shares(parts)
         if len(shares) == 1:
             raise error
