@@ -60,12 +60,20 @@ def _fetch(system: System, job: JobRecord, value: Any) -> bytes | str:
             return _stored(system, upload_key(job.tenant, upload_id))
         case {"drop": str(key)}:
             own = job.drop is not None and key == job.drop.key(job.tenant)
-            return _stored(system, key if own else "")
+            return _dropped(system, key if own else "")
         case {"url": str(url)}:
             return fetch(url, MAX_UPLOAD_BYTES, system.settings.allow_networks)
         case str(text):
             return text
     raise InputError("an input is of no kind that is known", code="input_invalid")
+
+
+def _dropped(system: System, key: str) -> bytes:
+    """Who can write into the folder or the bucket can put anything there, of any size."""
+    found = system.inbox.head(key) if key else None
+    if found and found.size > MAX_UPLOAD_BYTES:
+        raise InputError(f"the file has more than {MAX_UPLOAD_BYTES} bytes", code="input_too_large")
+    return _stored(system, key)
 
 
 def _stored(system: System, key: str) -> bytes:

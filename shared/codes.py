@@ -55,6 +55,7 @@ JOBS = {
     "image_unsupported": "The picture is of a kind that is not read.",
     "input_invalid": "An input is not of a kind that is known.",
     "input_missing": "The input is no longer stored.",
+    "input_too_large": "The file has more bytes than is taken.",
     "input_unusable": "The input cannot be used.",
     "model_failed": "The model raised an error.",
     "model_stalled": "The model took no step for too long.",

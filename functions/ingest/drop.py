@@ -19,6 +19,7 @@ from shared.records import DropSource, JobRecord, SeenRecord
 from shared.system import System
 
 SETTINGS_NAME = "atelier.json"
+MAX_SETTINGS_BYTES = 2**18
 SEEN_LIFE = timedelta(days=30)
 IGNORED = (".", "~")
 
@@ -88,7 +89,11 @@ def _draft(system: System, tenant: str, source: DropSource, key: str, job_id: st
 
 
 def _settings(system: System, tenant: str, batch: str) -> BatchSettings:
-    stored = system.inbox.get(f"drops/{tenant}/{batch}/{SETTINGS_NAME}")
+    key = f"drops/{tenant}/{batch}/{SETTINGS_NAME}"
+    found = system.inbox.head(key)
+    if found and found.size > MAX_SETTINGS_BYTES:
+        raise _unusable(f"it has more than {MAX_SETTINGS_BYTES} bytes")
+    stored = system.inbox.get(key) if found else None
     try:
         return BatchSettings.model_validate(_object(stored) if stored else {})
     except ValidationError as error:

@@ -48,7 +48,6 @@ CONNECTIONS = 32
 
 THROTTLED = frozenset(
     {
-        "KMSThrottling",
         "ProvisionedThroughputExceededException",
         "RequestLimitExceeded",
         "RequestThrottled",
@@ -72,13 +71,14 @@ UNTRUSTED = frozenset(
         "InvalidClientTokenId",
         "InvalidSignatureException",
         "InvalidToken",
+        "NoSuchBucket",
         "RequestExpired",
         "RequestTimeTooSkewed",
         "SignatureDoesNotMatch",
         "UnrecognizedClientException",
     }
 )
-"""Our credentials, our rights or our clock are wrong: no job's fault, and somebody mends it."""
+"""Our credentials, rights, clock or settings are wrong: no job's fault, and somebody mends it."""
 FORBIDDEN = 403
 """How a HEAD says it, which has no code."""
 SERVER_ERROR = 500
@@ -224,12 +224,18 @@ def translated() -> Iterator[None]:
         raise Unavailable(f"AWS does not answer: {type(error).__name__}") from None
     except NO_CREDENTIALS as error:
         raise Unavailable(f"we have no credentials for AWS: {type(error).__name__}") from None
+    except RuntimeError as error:  # so the SDK says that those of a role came expired
+        if "still expired" not in str(error):
+            raise
+        raise Unavailable("our credentials for AWS have expired") from None
 
 
 def _translate(error: Any) -> Exception:
     code: str = error.response["Error"]["Code"]
     status: int = error.response["ResponseMetadata"]["HTTPStatusCode"]
-    if code in THROTTLED | DAMAGED | UNTRUSTED or status == FORBIDDEN or status >= SERVER_ERROR:
+    keyless = code.upper().startswith("KMS")  # each service has words of its own for that
+    ours = keyless or code in THROTTLED | DAMAGED | UNTRUSTED
+    if ours or status == FORBIDDEN or status >= SERVER_ERROR:
         return Unavailable(f"AWS cannot do {error.operation_name} now: {code}")
     return Refused(code, error.response)
 

@@ -142,7 +142,13 @@ def test_credentials_and_clocks_that_are_wrong_are_nobodys_fault(code: str) -> N
         DynamoTable(Clients(url), "table").get(JobRecord, "job-1")
 
 
-@pytest.mark.parametrize("code", ["BadDigest", "RequestTimeTooSkewed", "ExpiredToken", "SlowDown"])
+@pytest.mark.parametrize(
+    "code",
+    [
+        *("BadDigest", "RequestTimeTooSkewed", "ExpiredToken", "SlowDown", "NoSuchBucket"),
+        *("KMS.DisabledException", "KmsThrottled"),
+    ],
+)
 def test_what_the_storage_will_take_later_is_worth_another_try(code: str) -> None:
     told = f"<Error><Code>{code}</Code><Message/></Error>".encode()
     with answered("400 Bad Request", told) as url, pytest.raises(Unavailable, match=code):
@@ -162,3 +168,19 @@ def test_without_credentials_nothing_is_available(monkeypatch: pytest.MonkeyPatc
         SqsQueue(Clients("http://127.0.0.1:9"), "http://127.0.0.1:9/q").depth()
     with pytest.raises(Unavailable):
         blobs("http://127.0.0.1:9").sign_get("key", NOW)
+
+
+def test_a_roles_credentials_that_come_expired_are_nobodys_fault(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As the agent of ECS gives them while it cannot reach its service."""
+    for variable in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(variable)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+    role = {"AccessKeyId": "a", "SecretAccessKey": "s", "Token": "t"}
+    with receiving(Reply(body=to_json({**role, "Expiration": "2026-01-01T00:00:00Z"}))) as agent:
+        monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", agent.url("/role"))
+        with pytest.raises(Unavailable, match="expired"):
+            blobs("http://127.0.0.1:9").get("key")
+        with pytest.raises(Unavailable, match="expired"):
+            DynamoTable(Clients("http://127.0.0.1:9"), "table").get(JobRecord, "job-1")

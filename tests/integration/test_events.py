@@ -11,6 +11,7 @@ from functions import announcing
 from functions.api.handler import handler as api
 from functions.authorize.handler import handler as authorize
 from functions.deliver.handler import handler as deliver
+from functions.ingest.drop import MAX_SETTINGS_BYTES
 from functions.ingest.handler import handler as ingest
 from functions.notify.handler import handler as notify
 from functions.studio.handler import handler as studio
@@ -335,6 +336,15 @@ def test_a_batchs_settings_hold_for_each_of_its_files(connected: System, event: 
     assert [(job.count, job.metadata) for job in dropped(connected)] == [
         (2, {"show": "autumn"})
     ] * 4
+
+
+@replays("s3_drop_names")
+def test_settings_of_any_size_are_not_read(connected: System, event: Event) -> None:
+    settings = b'{"count": 2}' + b" " * MAX_SETTINGS_BYTES
+    connected.inbox.put(f"drops/{TENANT}/autumn show/atelier.json", settings, "application/json")
+    assert ingest(event, None) == NOBODY_FAILED
+    errors = {job.error.code for job in dropped(connected) if job.error}
+    assert errors == {"batch_settings_invalid"}
 
 
 @replays("s3_drop_settings")

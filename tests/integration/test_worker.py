@@ -14,10 +14,11 @@ import pytest
 
 from functions.submission import submit
 from functions.ticket import issue
+from gpu_worker import prepare
 from shared import lifecycle
 from shared.contract import Manifest, Status, UploadRequest
 from shared.message import job_message
-from shared.records import JobRecord, PulseRecord
+from shared.records import DropSource, JobRecord, PulseRecord
 from shared.settings import Settings, environment
 from shared.system import System
 from tests.integration.working import (
@@ -113,6 +114,21 @@ def test_an_upload_that_is_gone_fails_the_job_with_a_code(system: System) -> Non
     error = current(system, written).error
     assert error is not None
     assert error.code == "input_missing"
+
+
+def test_a_dropped_file_of_any_size_is_not_read(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prepare, "MAX_UPLOAD_BYTES", 3)
+    source = DropSource(batch="batch", name="a.png")
+    job = submit(system, "local", request())
+    system.inbox.put(source.key("local"), b"1234", "image/png")
+    dropped = {"drop": source, "input": {"image": {"drop": source.key("local")}}}
+    written = system.table.put(job.model_copy(update=dropped))
+    by_hand(system).once()
+    failed = current(system, written)
+    assert failed.error is not None
+    assert (failed.error.code, failed.tries) == ("input_too_large", 1)
 
 
 def test_a_version_that_is_not_here_is_handed_back_without_an_attempt(system: System) -> None:
