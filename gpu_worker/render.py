@@ -3,7 +3,7 @@
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
@@ -18,6 +18,7 @@ def render(chosen: argparse.Namespace, registry: Registry) -> int:
     """Make `count` artworks and write them; the exit status."""
     try:
         model = registry.get(chosen.model)
+        _check_folder(Path(chosen.out).parent)
         params = model.Params.model_validate(_params(chosen.param))
         prepared = model.prepare(_inputs(model.Input, chosen), params)
     except KeyError:
@@ -55,12 +56,21 @@ def _inputs(schema: type[BaseModel], chosen: argparse.Namespace) -> Inputs:
     missing = [n for n, f in schema.model_fields.items() if f.is_required() and n not in given]
     if missing:
         raise InputError(f"this model needs {', '.join(missing)}")
-    return {name: _read(text) for name, text in given.items()}
+    return {name: _read(text, schema.model_fields[name].annotation) for name, text in given.items()}
 
 
-def _read(text: str) -> bytes | str:
+def _read(text: str, kind: Any) -> bytes | str:
+    """A file; words only where the model takes words."""
     path = Path(text)
-    return path.read_bytes() if path.is_file() else text
+    if not path.is_file() and str in (kind, *get_args(kind)):
+        return text
+    return path.read_bytes()
+
+
+def _check_folder(folder: Path) -> None:
+    """Before the work, not after it."""
+    if not folder.is_dir():
+        raise NotADirectoryError(f"there is no folder {folder}")
 
 
 def _path(out: Path, index: int) -> Path:

@@ -35,6 +35,7 @@ REQUESTS = {
     "unauthenticated": "There is no good API key or token with the request.",
     "unavailable": "A service that we need does not answer; try again later.",
     "unsupported_media_type": "Send `Content-Type: application/json`.",
+    "upload_exhausted": "As many jobs as may share an upload do: send it again.",
     "upload_incomplete": "The upload's bytes have not arrived yet.",
     "upload_not_found": "There is no such upload, or it is another tenant's.",
     "url_expired": "The signed URL is no longer good: ask for a fresh one.",

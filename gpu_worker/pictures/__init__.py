@@ -15,6 +15,7 @@ another exception, as long as its process lives and has memory. The worker decod
     image_crashed       ended the process that decoded it
 """
 
+from gpu_worker.pictures.clear import filled
 from gpu_worker.pictures.kinds import FORMATS, Code
 from gpu_worker.pictures.lossy import encode_jpeg, encode_webp, thumbnail
 from gpu_worker.pictures.picture import Picture
@@ -31,5 +32,6 @@ __all__ = [
     "encode_jpeg",
     "encode_png",
     "encode_webp",
+    "filled",
     "thumbnail",
 ]

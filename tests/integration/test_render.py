@@ -92,3 +92,18 @@ def test_the_models_describe_themselves() -> None:
     assert {"paint", "upscale", "plain"} <= names
     assert "paint" in gpu_worker("models").stdout
     assert Catalogue.read().get("paint").licence == "Apache-2.0"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["missing.jpg", "--out", "art.png"], "missing.jpg"),
+        ([SAMPLE, "--input", "style_image=missing.jpg", "--out", "art.png"], "missing.jpg"),
+        ([SAMPLE, "--param", "size=64", "--out", "missing/art.png"], "missing"),
+    ],
+)
+def test_a_path_that_leads_nowhere_is_named(arguments: list[object], named: str) -> None:
+    done = gpu_worker("render", "paint", *arguments)
+    assert done.returncode == 1
+    assert named in done.stderr
+    assert "Traceback" not in done.stderr

@@ -83,7 +83,8 @@ function readOrder() {
   if (form.picture?.required && !picture) throw new Problem({ code: "picture" });
   const order = form.order();
   if (picture && form.picture) order.pictures.image = picture;
-  const title = (picture?.title || Object.values(order.input).find((each) => typeof each === "string") || "").slice(0, 80);
+  const named = picture?.title || Object.values(order.input).find((each) => typeof each === "string") || "";
+  const title = Array.from(named).slice(0, 80).join(""); // whole characters: half of one is no JSON
   return { ...order, metadata: { client: "studio", ...(title && { title }) } };
 }
 

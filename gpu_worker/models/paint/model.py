@@ -10,7 +10,7 @@ from gpu_worker.model import Encoded, Inputs, Sample, Step
 from gpu_worker.models.paint import stroke, weights
 from gpu_worker.models.paint.canvas import Canvas, square
 from gpu_worker.models.paint.params import LARGEST, PaintInput, PaintParams
-from gpu_worker.pictures import Picture
+from gpu_worker.pictures import Picture, filled
 from shared.catalogue import Localised, ModelAbout
 
 if TYPE_CHECKING:
@@ -72,4 +72,4 @@ class Paint:
 def _decoded(data: bytes | str, long_side: int) -> Picture:
     if isinstance(data, str):
         raise TypeError("a picture arrives as bytes")
-    return decode(data, long_side=long_side)
+    return filled(decode(data, long_side=long_side))  # what nobody sees has no part in it

@@ -47,8 +47,10 @@ class PaintParams(BaseModel):
     style: StyleName = Field(
         default=Style.IMPRESSIONIST,
         title="Style",
+        description="Set aside where a blend or a style picture is given.",
         json_schema_extra={
             "x-title-zh": "风格",
+            "x-description-zh": "若给出风格混合或风格图片，则不采用此项。",
             "x-enum-titles": {str(style): TITLE[style].model_dump() for style in TITLE},
             "x-enum-colors": {str(style): list(COLORS[style]) for style in COLORS},
         },

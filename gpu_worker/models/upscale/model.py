@@ -11,9 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from gpu_worker.decoding import decode
 from gpu_worker.encoding import USUAL_QUALITY, Format, FormatChoice, Quality, check_size, encode
 from gpu_worker.model import Encoded, Inputs, Sample, Step
-from gpu_worker.models.upscale.clear import filled
 from gpu_worker.models.upscale.tile import Tile, tiles
-from gpu_worker.pictures import Picture
+from gpu_worker.pictures import Picture, filled
 from shared.catalogue import Localised, ModelAbout
 from shared.contract import ImageSource
 from shared.errors import InputError

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from functions.studio.handler import FILES, STATIC, handler
+from shared.codes import CODES
 
 Answer = dict[str, Any]
 
@@ -126,3 +127,17 @@ def test_both_languages_have_the_same_words() -> None:
     }
     assert len(keys["en"]) > 100
     assert keys["en"] == keys["zh"]
+
+
+UNSEEN = {
+    *("already_uploaded", "delivery_not_found", "headers_too_large", "host_refused"),
+    *("length_required", "method_not_allowed", "origin_refused", "range_not_satisfiable"),
+    *("signature_mismatch", "url_expired"),
+}
+"""Of webhooks' tries, of other callers' uploads and links, or never met by the page."""
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_every_code_is_said_in_words(language: str) -> None:
+    said = set(re.findall(r'"problem\.(\w+)"', ask(f"/studio/{language}.js")["body"]))
+    assert {code for code in CODES if not code.startswith("url_")} - UNSEEN <= said

@@ -339,6 +339,20 @@ def test_alpha_is_kept(paint: Paint, photo: np.ndarray) -> None:
     assert (result[..., 3] == alpha).all()
 
 
+@pytest.mark.parametrize("ground", [0, 255])
+def test_what_nobody_sees_changes_nothing(paint: Paint, photo: np.ndarray, ground: int) -> None:
+    alpha = np.zeros(photo.shape[:2], np.uint8)
+    alpha[: photo.shape[0] // 2] = 255
+    hidden = np.where(alpha[..., None], photo, np.uint8(ground))
+    params = Paint.Params()
+    seen = []
+    for colours in (photo, hidden):
+        canvas = paint.prepare({"image": png(np.dstack([colours, alpha]))}, params)
+        (artwork,) = paint.generate([Sample(canvas, params, 1)], lambda done: None)
+        seen.append(artwork.rgb[alpha == 255])
+    assert (seen[0] == seen[1]).all()
+
+
 def test_encodes_a_png_and_a_thumbnail(paint: Paint, photo: np.ndarray) -> None:
     encoded = paint.encode(generate(paint, [sample(paint, photo)])[0], Paint.Params())
     assert (encoded.width, encoded.height) == (120, 90)

@@ -17,13 +17,12 @@ from safetensors.numpy import load_file
 
 from gpu_worker.model import Interrupted, Model, Sample
 from gpu_worker.models.upscale import MODELS, Upscale, model
-from gpu_worker.models.upscale.clear import filled
 from gpu_worker.models.upscale.engine import Engine
 from gpu_worker.models.upscale.model import MARGIN, WEIGHTS, Params
 from gpu_worker.models.upscale.ncnn_file import Numbers, layers
 from gpu_worker.models.upscale.network import read
 from gpu_worker.models.upscale.tile import tiles
-from gpu_worker.pictures import Picture, decode
+from gpu_worker.pictures import Picture, decode, filled
 from shared.errors import InputError
 
 REFERENCE = Path(__file__).parent / "data" / "upscale.safetensors"

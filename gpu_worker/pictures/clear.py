@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image
 
-from gpu_worker.pictures import Picture
+from gpu_worker.pictures.picture import Picture
 
 SEEN = 32
 """From this alpha on a pixel's own colour counts in full."""
