@@ -4,18 +4,16 @@ The tombstone makes every later write under the job fail, and keeps what leads t
 (artworks, drop, uploads) until `sweep` has purged a second time, once every lease has lapsed.
 """
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from hashlib import sha256
 
 from shared import lifecycle
 from shared.errors import Forbidden, WriteConflict
 from shared.ports import Blobs
-from shared.records import DeliveryRecord, JobRecord, Made, PulseRecord, UploadRecord
+from shared.records import DeliveryRecord, JobRecord, Made, PulseRecord, SourceRecord, UploadRecord
 from shared.system import System
 from shared.uploads import detach
 
-PAGE = 500
 GRACE = timedelta(minutes=1)
 """For clocks that differ, and for a request that is under way."""
 
@@ -31,9 +29,9 @@ def delete_job(system: System, job: JobRecord) -> JobRecord:
 def purge(system: System, job: JobRecord) -> None:
     """Remove everything that a buried job leads to. Repeatable."""
     remove_all(system.artworks, f"{job.tenant}/{job.id}/")
+    latest = remove_drop(system, job)
     for made in job.artworks:
-        remove_mirror(system.artworks, job, made)
-    remove_drop(system, job)
+        remove_mirror(system.artworks, job, made, latest)
     for delivery in system.table.partition(DeliveryRecord, job.id):
         system.table.delete(delivery)
     system.table.delete(PulseRecord(job=job.id, attempt=job.attempt))
@@ -47,9 +45,9 @@ def remove_all(blobs: Blobs, prefix: str) -> None:
         blobs.delete(key)
 
 
-def remove_mirror(blobs: Blobs, job: JobRecord, made: Made) -> None:
-    """Remove an artwork's mirror, unless it is another's: a file that was dropped again under the
-    same name has laid its own artwork there."""
+def remove_mirror(blobs: Blobs, job: JobRecord, made: Made, latest: JobRecord | None) -> None:
+    """Remove an artwork's mirror, unless it is the later job's: a file that was dropped again under
+    the same name has laid its own artwork there, which may be the same to the byte."""
     if job.drop is None:
         return
     key = job.drop.mirror_key(job.tenant, made)
@@ -57,25 +55,26 @@ def remove_mirror(blobs: Blobs, job: JobRecord, made: Made) -> None:
         stored = blobs.get(key)
     except Forbidden:  # a name too long to be kept: it never was
         return
-    if stored is not None and sha256(stored).hexdigest() == made.sha256:
+    if stored is None or sha256(stored).hexdigest() != made.sha256:
+        return
+    others = latest.artworks if latest else ()
+    if not any((one.index, one.sha256) == (made.index, made.sha256) for one in others):
         blobs.delete(key)
 
 
-def remove_drop(system: System, job: JobRecord) -> None:
-    """Remove the dropped file, unless it was dropped anew and another job is made from it."""
-    if job.drop is None or job.batch_key is None:
-        return
-    others = (other for other in batch_of(system, job.batch_key) if other.id != job.id)
-    if not any(other.drop == job.drop for other in others):
-        system.inbox.delete(job.drop.key(job.tenant))
-
-
-def batch_of(system: System, batch: str) -> Iterator[JobRecord]:
-    """The jobs of a batch, the newest first."""
-    page = system.table.batch(batch, None, PAGE)
-    while page:
-        yield from page
-        page = system.table.batch(batch, page[-1].id, PAGE)
+def remove_drop(system: System, job: JobRecord) -> JobRecord | None:
+    """Remove the dropped file with its latest job; that one, where the file was dropped anew."""
+    if job.drop is None:
+        return None
+    key = job.drop.key(job.tenant)
+    noted = system.table.get(SourceRecord, SourceRecord.of(key, job.id).pk)
+    latest = system.table.get(JobRecord, noted.job) if noted and noted.job != job.id else None
+    if latest is not None and not latest.deleted:
+        return latest
+    system.inbox.delete(key)
+    if noted:
+        system.table.delete(noted)
+    return None
 
 
 def release(system: System, upload_id: str, job_id: str) -> None:

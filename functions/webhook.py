@@ -61,7 +61,7 @@ def _seconds(text: str, now: datetime) -> timedelta:
         return timedelta(seconds=min(int(text[:9]), MOST_RETRY_AFTER.total_seconds()))
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return timedelta()
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - now
 

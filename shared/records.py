@@ -5,6 +5,7 @@ newest first), `batch` (the jobs of one drop folder) and `due` (what `sweep` loo
 """
 
 from datetime import datetime, timedelta
+from hashlib import sha256
 from typing import Any, Literal, NamedTuple
 from zlib import crc32
 
@@ -320,6 +321,27 @@ class SeenRecord(Record):
         return Index(expires_at=self.expires_at)
 
 
+class SourceRecord(Record):
+    """The latest job that a dropped file was made into: the file, and what its name leads to, goes
+    with that one."""
+
+    source: str
+    """A hash of the key: no name outlives its job here."""
+    job: str
+
+    @classmethod
+    def of(cls, key: str, job: str) -> "SourceRecord":
+        return cls(source=sha256(key.encode()).hexdigest(), job=job)
+
+    @property
+    def pk(self) -> str:
+        return f"source#{self.source}"
+
+    @property
+    def sk(self) -> str:
+        return "source"
+
+
 class KeyRecord(Record):
     """An API key: only its hash is kept."""
 
@@ -408,6 +430,7 @@ KINDS: dict[str, type[Record]] = {
     "upload": UploadRecord,
     "idempotency": IdempotencyRecord,
     "seen": SeenRecord,
+    "source": SourceRecord,
     "key": KeyRecord,
     "bucket": BucketRecord,
     "delivery": DeliveryRecord,

@@ -15,12 +15,13 @@ from shared.contract import JobError, JobOptions, Name
 from shared.errors import AtelierError, InvalidRequest, Unavailable, WriteConflict
 from shared.keys import is_tenant
 from shared.reasons import reasons
-from shared.records import DropSource, JobRecord, SeenRecord
+from shared.records import DropSource, JobRecord, SeenRecord, SourceRecord
 from shared.system import System
 
 SETTINGS_NAME = "atelier.json"
 MAX_SETTINGS_BYTES = 2**18
-SEEN_LIFE = timedelta(days=30)
+SEEN_LIFE = timedelta(days=3650)
+"""A folder that was out of sight for years is not taken for a new one."""
 IGNORED = (".", "~")
 
 
@@ -44,7 +45,23 @@ def take_drop(system: System, key: str, event: str) -> None:
             again(system, known)
         return
     drafted = _draft(system, tenant, source, key, job_id)
-    system.together(lambda: accept(system, drafted))
+    system.together(lambda: _accept(system, key, drafted))
+
+
+def _accept(system: System, key: str, job: JobRecord) -> None:
+    _note(system, SourceRecord.of(key, job.id))
+    accept(system, job)
+
+
+def _note(system: System, source: SourceRecord) -> None:
+    """The file is its latest job's, and goes with that one. Repeatable."""
+    try:
+        system.table.put(source)
+    except WriteConflict:
+        known = system.table.get(SourceRecord, source.pk)
+        version = known.version if known else 0
+        if known is None or known.job != source.job:
+            _note(system, source.model_copy(update={"version": version}))
 
 
 def _place(key: str) -> tuple[str, DropSource] | None:
@@ -98,7 +115,7 @@ def _settings(system: System, tenant: str, batch: str) -> BatchSettings:
         return BatchSettings.model_validate(_object(stored) if stored else {})
     except ValidationError as error:
         raise _unusable(reasons(error)) from None
-    except ValueError:
+    except (ValueError, RecursionError):  # so deep that nobody could read it
         raise _unusable("this is no JSON object") from None
 
 
