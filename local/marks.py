@@ -13,6 +13,18 @@ class Marks:
     """A small SQLite file: folder and name to sequencer. For one thread."""
 
     def __init__(self, path: Path) -> None:
+        """Damaged, it is begun anew."""
+        try:
+            self._open(path)
+        except sqlite3.DatabaseError as error:
+            if error.sqlite_errorcode not in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+                raise
+            self._db.close()
+            for left in path.parent.glob(f"{path.name}*"):
+                left.unlink()
+            self._open(path)
+
+    def _open(self, path: Path) -> None:
         self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = NORMAL")

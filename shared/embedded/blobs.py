@@ -107,7 +107,8 @@ class FolderBlobs:
         with told(), suppress(*ABSENT):
             path.unlink()
         folder = path.parent
-        while folder != self.folder and _remove_empty(folder):
+        kept = {self.folder, *(self.folder / prefix for prefix in self._prefixes)}
+        while folder not in kept and _remove_empty(folder):
             folder = folder.parent
         with told():
             self._folders.sync_entries(str(folder))

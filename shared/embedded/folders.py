@@ -46,7 +46,7 @@ class Folders:
         for folder in folders:
             self.sync_entries(folder)
         for above in {_above(folder) for folder in folders}:
-            with suppress(FileNotFoundError):
+            with suppress(FileNotFoundError, PermissionError):  # one above ours, closed to us
                 self._sync_up(above)
 
     def sync_entries(self, folder: str) -> None:

@@ -20,6 +20,10 @@ ALIVE = "(expires_at IS NULL OR expires_at > :now)"
 CHANGES = """version = version + 1, body = :body, status = :status, due_shard = :due_shard,
              due_at = :due_at, expires_at = :expires_at"""
 THIS = "pk = :pk AND sk = :sk AND version = :version"
+EXPIRED = """DELETE FROM items
+             WHERE (pk, sk) IN (SELECT pk, sk FROM items WHERE expires_at <= ? LIMIT ?)"""
+AT_ONCE = 1000
+"""Expired records that are removed in one go: others write in between."""
 STAY = f"UPDATE items SET {CHANGES} WHERE {THIS} AND owner IS :owner AND batch IS :batch"
 MOVE = f"UPDATE items SET {CHANGES}, owner = :owner, batch = :batch WHERE {THIS}"
 
@@ -136,7 +140,12 @@ class SqliteTable:
 
     def collect_garbage(self) -> None:
         """Remove what has expired (the table's TTL), and from the log what was removed."""
-        self.database.execute("DELETE FROM items WHERE expires_at <= ?", (time(),))
+
+        def some(db: sqlite3.Connection) -> int:
+            return db.execute(EXPIRED, (time(), AT_ONCE)).rowcount
+
+        while self.database.write(some) == AT_ONCE:
+            pass
         self.database.empty_log()
 
 

@@ -20,15 +20,16 @@ from pathlib import Path
 import pytest
 
 from shared.embedded import carrier, connections, log_file
+from shared.embedded import table as tables
 from shared.embedded.blobs import FolderBlobs
 from shared.embedded.database import Database
 from shared.embedded.system import embedded
 from shared.embedded.table import SqliteTable
 from shared.errors import Forbidden
 from shared.ports import Blob, Letter, Queue
-from shared.records import JobRecord
+from shared.records import JobRecord, SeenRecord
 from shared.settings import Settings
-from tests.contract.worlds import job
+from tests.contract.worlds import NOW, job
 from tests.contract.writer import ARTWORK
 from tests.debian import install
 from tests.machine import wait_until
@@ -98,7 +99,7 @@ import os, sys
 from pathlib import Path
 from shared.embedded.system import embedded
 from shared.settings import Settings
-from tests.contract.worlds import job
+from tests.contract.worlds import NOW, job
 
 system = embedded(Settings(data=Path(sys.argv[1]), disk_reserve=0), Path(sys.argv[1]))
 queue = system.queue("standard-bulk")
@@ -305,6 +306,19 @@ def test_what_is_deleted_leaves_no_byte_behind(tmp_path: Path) -> None:
     assert b"other-1" in kept
     assert b"secret" not in kept
     assert not any((tmp_path / "atelier.db-wal").read_bytes())
+
+
+def test_however_much_has_expired_goes_a_little_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tables, "AT_ONCE", 2)
+    system = embedded(Settings(data=tmp_path, disk_reserve=0), tmp_path)
+    assert isinstance(system.table, SqliteTable)
+    for number in range(5):
+        system.table.put(SeenRecord(event=str(number), job="1", expires_at=NOW))
+    assert len(system.table.database.rows("SELECT pk FROM items")) == 5
+    system.table.collect_garbage()
+    assert system.table.database.rows("SELECT pk FROM items") == []
 
 
 def test_a_reader_does_not_hold_up_the_emptying_of_the_log(tmp_path: Path) -> None:

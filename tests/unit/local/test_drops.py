@@ -15,6 +15,7 @@ import pytest
 
 from local import drops as module
 from local.drops import Drops, ignored
+from local.marks import Marks
 from shared.system import OBJECTS, System
 
 
@@ -255,3 +256,25 @@ def test_folder_that_is_moved_in_whole_is_found(
         found = wait_for_keys(system, 1)
 
     assert found == ["drops/local/autumn/a.jpg"]
+
+
+def test_notices_come_after_the_last_drop_was_deleted(
+    system: System, drops: Drops, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "STABLE_SECONDS", 600)  # only a notice says so sooner
+    with running(drops):
+        (folder / "a.jpg").write_bytes(b"a")
+        wait_for_keys(system, 1)
+        system.inbox.delete("drops/local/spring/a.jpg")
+        folder.mkdir(parents=True, exist_ok=True)
+        found, give_up = set[str](), time.monotonic() + 30
+        while not found and time.monotonic() < give_up:
+            (folder / "b.jpg").write_bytes(b"b")  # again: the new folder may not be watched yet
+            time.sleep(1)
+            found = set(keys(system))
+    assert found == {"drops/local/spring/b.jpg"}
+
+
+def test_damaged_marks_begin_anew(tmp_path: Path) -> None:
+    (tmp_path / "taken.db").write_bytes(b"no database" * 1000)
+    assert Marks(tmp_path / "taken.db").get("folder", "name") is None
