@@ -93,7 +93,7 @@ class Settings(BaseModel):
         default=900.0, ge=0, description="Seconds that a worker stays after it was last needed."
     )
 
-    retention_days: int = Field(default=0, ge=0, description="Jobs are deleted then; 0: kept.")
+    retention_days: int = Field(default=0, ge=0, description="From the job's end; 0: kept.")
     disk_reserve: int = Field(default=256, ge=0, description="MiB that must stay free on the disk.")
     allow_networks: Networks = Field(
         default=(), description="Non-public networks that webhooks and inputs may name, for tests."

@@ -169,7 +169,7 @@ def _tidy(system: System, job: JobRecord) -> None:
 
 
 def _delete_or_keep(system: System, job: JobRecord, now: datetime) -> None:
-    """By what the settings say today, whatever they said when the job ended."""
+    """By what the settings say today, where that is longer than when the job ended."""
     until = kept_until(system.settings, job)
     if until is not None and until <= now:
         delete_job(system, job)

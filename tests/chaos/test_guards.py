@@ -16,6 +16,7 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 GIVE_UP_SECONDS = 600
+SEEDS = ("1", "2", "3")
 KINDS = ("deaths", "lost", "twice", "stuck", "backwards", "orphans")
 
 SEEN = {
@@ -64,7 +65,11 @@ def test_the_whole_product_is_clean(scene: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("mutant", SEEN)
 def test_a_broken_guard_is_seen(mutant: str, tmp_path: Path) -> None:
+    """With one of a few seeds: some are seen only where an attack falls into a short moment."""
     scene, kind = SEEN[mutant]
-    status, figures, told = perform(tmp_path, scene, "--mutant", mutant)
+    for seed in SEEDS:
+        status, figures, told = perform(tmp_path, scene, "--mutant", mutant, "--seed", seed)
+        if figures[kind]:
+            break
     assert status == 1, told
     assert figures[kind] > 0, told

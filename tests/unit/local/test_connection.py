@@ -125,8 +125,21 @@ def test_rest_of_a_body_is_not_waited_for_when_all_is_said(port: int) -> None:
     assert time.monotonic() < begun + 30
 
 
-def test_empty_lines_do_not_keep_a_connection(port: int) -> None:
-    assert talk(port, *[b"\r\n"] * 3, pause=0.2).startswith(b"HTTP/1.1 408")
+@pytest.mark.parametrize("before", [b"", b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"])
+def test_empty_lines_do_not_keep_a_connection(
+    port: int, monkeypatch: pytest.MonkeyPatch, before: bytes
+) -> None:
+    monkeypatch.setattr(connection, "LINGER_SECONDS", 60)  # however late we come, we hear it
+    answered, give_up = b"", time.monotonic() + 10
+    with socket.create_connection(("127.0.0.1", port), 10) as client:
+        client.sendall(before)
+        client.settimeout(0.05)
+        while b"request_timeout" not in answered and time.monotonic() < give_up:
+            client.sendall(b"\r\n")
+            with suppress(TimeoutError):
+                answered += client.recv(65536)
+    assert answered.startswith(b"HTTP/1.1 200" if before else b"HTTP/1.1 408")
+    assert b"request_timeout" in answered
 
 
 def test_client_that_takes_nothing_is_cut_off(port: int) -> None:
