@@ -16,11 +16,18 @@ from functions.idempotency import check_new, claim
 from shared import lifecycle
 from shared.catalogue import ModelCard
 from shared.contract import MAX_SEED, JobOptions, JobRequest, Status
-from shared.errors import Gone, InvalidRequest, UploadIncomplete, UploadNotFound, WriteConflict
+from shared.errors import (
+    Conflict,
+    Gone,
+    InvalidRequest,
+    UploadIncomplete,
+    UploadNotFound,
+    WriteConflict,
+)
 from shared.message import job_message
 from shared.records import DropSource, JobRecord, UploadRecord
 from shared.system import Lane, System
-from shared.uploads import attach
+from shared.uploads import MOST_JOBS, attach
 
 
 def submit(system: System, tenant: str, request: JobRequest, key: str | None = None) -> JobRecord:
@@ -123,11 +130,15 @@ def uploads_in(given: Mapping[str, Any]) -> Iterator[str]:
 
 
 def check_uploads(system: System, tenant: str, given: Mapping[str, Any]) -> None:
-    """Raise unless every upload named is the tenant's own and has arrived."""
+    """Raise unless every upload named is the tenant's own, has arrived and can take one more."""
     for upload_id in uploads_in(given):
         upload = system.table.get(UploadRecord, upload_id)
         if upload is None or upload.tenant != tenant or upload.removed:
             raise UploadNotFound(f"there is no upload {upload_id}")
+        if len(upload.jobs) >= MOST_JOBS:
+            raise Conflict(
+                f"{MOST_JOBS} jobs have upload {upload_id}: send it again", code="upload_exhausted"
+            )
         if system.inbox.head(upload.key) is None:
             raise UploadIncomplete(f"the bytes of upload {upload_id} have not arrived")
 

@@ -3,19 +3,20 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from shared.errors import Conflict, UploadNotFound, WriteConflict
+from shared.errors import UploadNotFound, WriteConflict
 from shared.ports import Table
 from shared.records import UploadRecord
 
 UNUSED_LIFE = timedelta(days=1)
 """An upload that no job uses is removed then."""
-MOST_JOBS = 5000
-"""Of one upload: its record names each, and DynamoDB takes 400 KB."""
+MOST_JOBS = 12_000
+"""Of one upload: its record names each, and DynamoDB takes 400 KB. Those who name it at one moment
+may be a few more."""
 
 
 def attach(table: Table, upload_id: str, job_id: str, now: datetime) -> None:
     """Bind the upload to a job that is about to be written. Raises `UploadNotFound` where it has
-    gone, or is being removed, and `Conflict` where too many jobs have it.
+    gone, or is being removed.
 
     It is due a day later: `sweep` finds out then whether the job was ever written.
     """
@@ -24,10 +25,6 @@ def attach(table: Table, upload_id: str, job_id: str, now: datetime) -> None:
         if upload.removed:
             raise UploadNotFound(f"upload {upload_id} is being removed")
         jobs = tuple(dict.fromkeys((*upload.jobs, job_id)))
-        if len(jobs) > MOST_JOBS:
-            raise Conflict(
-                f"{MOST_JOBS} jobs have upload {upload_id}: send it again", code="upload_exhausted"
-            )
         return upload.model_copy(update={"jobs": jobs, "due_at": now + UNUSED_LIFE})
 
     if _change(table, upload_id, bound) is None:

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from functions import submission
 from gpu_worker.worker import Worker
 from shared import lifecycle
 from shared.bootstrap import disconnect
@@ -516,6 +517,17 @@ def test_an_upload_that_went_with_its_last_job_is_not_waited_for(
     upload = connected.table.get(UploadRecord, ticket["id"])
     assert upload is None or upload.removed
     problem(client.post("/v1/jobs", body), 404, "upload_not_found")
+
+
+def test_an_upload_serves_so_many_jobs(
+    client: Client, connected: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(submission, "MOST_JOBS", 1)
+    ticket = client.post("/v1/uploads", {"content_type": "image/gif", "size": len(PIXEL)}).json
+    arrive(connected, ticket["id"])
+    body = {"model": "plain", "input": {"image": {"upload": ticket["id"]}}}
+    assert client.post("/v1/jobs", body).status == 202
+    problem(client.post("/v1/jobs", body), 409, "upload_exhausted")
 
 
 @pytest.mark.parametrize("url", ["http://a.test/", "https://a.test:8443/", "https://u:p@a.test/"])

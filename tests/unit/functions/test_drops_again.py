@@ -4,7 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic_core import to_json
 
+from functions import submission
 from functions.announcing import announce
 from functions.deletion import delete_job, purge
 from functions.ingest.drop import take_drop
@@ -58,6 +60,20 @@ def test_a_deletion_reads_no_list(stage: Stage, monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(type(stage.system.table), "batch", listed)
     delete_job(stage.system, job)
+
+
+def test_a_style_that_too_many_jobs_have_fails_the_drop_and_not_its_event(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(submission, "MOST_JOBS", 2)
+    style = stage.upload("1", "2")
+    settings = to_json({"input": {"style_image": {"upload": style.id}}})
+    stage.system.inbox.put(f"drops/ann/{DROP.batch}/atelier.json", settings, "application/json")
+    stage.system.inbox.put(KEY, b"photo", "image/jpeg")
+    take_drop(stage.system, KEY, f"inbox/{KEY}/1")
+    (job,) = stage.system.table.batch(f"ann/{DROP.batch}", None, 9)
+    assert job.error
+    assert job.error.code == "upload_exhausted"
 
 
 def test_settings_that_nest_without_end_fail_their_job(stage: Stage) -> None:

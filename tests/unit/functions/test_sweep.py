@@ -14,9 +14,8 @@ from functions.delivery import MAX_DELAY, deliver
 from functions.sweep import due
 from functions.sweep import handler as sweeper
 from functions.sweep.due import DELIVERY_GRACE, Swept, shards, sweep
-from shared import lifecycle, uploads
+from shared import lifecycle
 from shared.contract import JobError, Status
-from shared.errors import Conflict
 from shared.message import DeliveryMessage
 from shared.records import DUE_SHARDS, JobRecord, Record, UploadRecord, due_shard
 from shared.uploads import attach
@@ -341,16 +340,6 @@ def test_an_upload_that_a_job_uses_stays(stage: Stage) -> None:
     stage.clock.pass_by(days=2)
     sweep(stage.system)
     assert stage.system.inbox.get(photo.key) == b"photo"
-
-
-def test_an_upload_is_bound_to_so_many_jobs(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(uploads, "MOST_JOBS", 2)
-    photo = stage.upload()
-    for job_id in ("1", "2", "2"):
-        attach(stage.system.table, photo.id, job_id, stage.clock.now)
-    with pytest.raises(Conflict, match="again") as refused:
-        attach(stage.system.table, photo.id, "3", stage.clock.now)
-    assert refused.value.code == "upload_exhausted"
 
 
 def test_an_upload_that_is_due_though_it_is_used_is_due_no_more(stage: Stage) -> None:
