@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pydantic_core import to_json
 
 from gpu_worker.registry import Registry
 from shared.bootstrap import assemble, disconnect
@@ -32,10 +33,12 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def catalogue_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The catalogue of the built-in models and those of `tests.own_models`."""
-    from pydantic_core import to_json
+    return catalogue_of(OWN_MODELS, tmp_path_factory.mktemp("catalogue"))
 
-    path = tmp_path_factory.mktemp("catalogue") / "catalogue.json"
-    path.write_bytes(to_json(Registry(OWN_MODELS).cards()))
+
+def catalogue_of(models: tuple[str, ...], folder: Path) -> Path:
+    path = folder / "catalogue.json"
+    path.write_bytes(to_json(Registry(models).cards()))
     assert Catalogue.read(path).cards
     return path
 

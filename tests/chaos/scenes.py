@@ -76,12 +76,12 @@ ENDS = Scene(
 
 LOSSES = Scene(
     orders=tuple(Order(n, seconds=1.0, count=16) for n in range(24)),
-    attacks=12 * ("wait 1", "kill holder"),
-    share=1.0,
-    only=("slow",),
-    tries=9,
+    attacks=("wait 15",),
+    share=0.3,
+    only=("fatal",),
+    tries=20,
 )
-"""All calls take their time, and workers die: much is stored that was never committed."""
+"""Workers die when they have stored artworks and not yet committed them."""
 
 POISON = Scene(
     orders=(Order(0, model="deadly", poison="deadly"), Order(1), Order(2, count=2)),

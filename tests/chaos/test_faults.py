@@ -1,6 +1,7 @@
 """The fault layer does what it says, in processes that know nothing of it."""
 
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -276,6 +277,26 @@ def test_only_the_kinds_that_are_named(data: Path, faults: Faults, system: Syste
     assert failed == [False, False]
     assert faults.by_kind() == {"doubled": 1}
     assert len(received(system)) == 2
+
+
+def test_a_fatal_call_takes_effect_and_ends_its_process_where_it_is_named(
+    data: Path, faults: Faults, system: System
+) -> None:
+    script = """
+from shared.ports import Blob
+for n in range(CALLS):
+    fails(system.artworks.put_all, [Blob(f"t/{n}", b"x", "text/plain")])
+"""
+    faults.rate(1, "fatal")
+    with start(script, data, faults.environment()) as process:
+        process.communicate(timeout=GIVE_UP_SECONDS)
+    assert process.returncode == -signal.SIGKILL
+    assert list(system.artworks.keys("t/")) == ["t/0"]
+    assert faults.by_kind() == {"fatal": 1}
+    faults.rate(1)
+    with start(script, data, faults.environment()) as process:
+        process.communicate(timeout=GIVE_UP_SECONDS)
+    assert process.returncode == 0
 
 
 def test_every_mutant_finds_what_it_breaks(data: Path, faults: Faults) -> None:

@@ -2,27 +2,31 @@
 
 import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from threading import Thread
 
 import pytest
-from pydantic_core import to_json
 
 from functions.submission import submit
-from gpu_worker.drain import Drain
 from gpu_worker.flow import MOST
-from gpu_worker.registry import Registry
-from gpu_worker.worker import Worker
 from shared import lifecycle
 from shared.contract import Status
 from shared.message import job_message
 from shared.records import JobRecord
 from shared.settings import Settings
 from shared.system import System
-from tests.conftest import OWN_MODELS
-from tests.integration.working import blobs, current, named, request, until, until_ended, working
+from tests.conftest import OWN_MODELS, catalogue_of
+from tests.integration.working import (
+    at_work,
+    blobs,
+    by_hand,
+    current,
+    named,
+    request,
+    until,
+    until_ended,
+    working,
+)
 from tests.services import Services
 
 MODELS = (*OWN_MODELS, "tests.batching_models")
@@ -30,28 +34,12 @@ MODELS = (*OWN_MODELS, "tests.batching_models")
 
 @pytest.fixture(scope="session")
 def catalogue_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("catalogue") / "catalogue.json"
-    path.write_bytes(to_json(Registry(MODELS).cards()))
-    return path
+    return catalogue_of(MODELS, tmp_path_factory.mktemp("catalogue"))
 
 
 @pytest.fixture
 def chosen(chosen: Settings) -> Settings:
     return chosen.model_copy(update={"models": MODELS, "visibility": 10.0})
-
-
-@contextmanager
-def at_work(system: System) -> Iterator[Worker]:
-    """A worker in a thread of this process."""
-    worker = Worker(system, Registry(MODELS, "cpu"), Drain(60))
-    thread = Thread(target=worker.run, daemon=True)
-    thread.start()
-    try:
-        yield worker
-    finally:
-        worker.drain.ask()
-        thread.join(60)
-        assert not thread.is_alive()
 
 
 def sizes(log: Path) -> list[int]:
@@ -78,7 +66,7 @@ def test_jobs_that_wait_share_batches_and_a_lone_one_waits_for_nobody(
     system: System, together: Submit, tmp_path: Path
 ) -> None:
     jobs = [together(seed=seed) for seed in range(60)]
-    with at_work(system):
+    with at_work(by_hand(system, MODELS)):
         done = all_ended(system, jobs)
         batches = sizes(tmp_path / "log")
         lone = until_ended(system, together())
@@ -92,7 +80,7 @@ def test_an_artwork_does_not_depend_on_what_shares_its_batch(
     system: System, together: Submit
 ) -> None:
     jobs = [together(seed=seed // 2, count=3) for seed in range(10)]
-    with at_work(system):
+    with at_work(by_hand(system, MODELS)):
         done = all_ended(system, jobs)
     for one, twin in zip(done[::2], done[1::2], strict=True):
         assert [made.sha256 for made in one.artworks] == [made.sha256 for made in twin.artworks]
@@ -103,7 +91,7 @@ def test_a_batch_that_memory_has_no_room_for_is_halved_and_costs_no_try(
     system: System, together: Submit, tmp_path: Path
 ) -> None:
     jobs = [together("hungry", seed=seed) for seed in range(40)]
-    with at_work(system):
+    with at_work(by_hand(system, MODELS)):
         done = all_ended(system, jobs)
     assert {(job.status, job.tries) for job in done} == {(Status.SUCCEEDED, 1)}
     too_large = [size for size in sizes(tmp_path / "log") if size > 3]
@@ -116,7 +104,7 @@ def test_a_poison_job_costs_those_in_its_batch_no_try(
     gate = tmp_path / "gate"
     first = together(gate=str(gate))
     jobs = [together(seed=seed, poison=seed == 5) for seed in range(12)]
-    with at_work(system):
+    with at_work(by_hand(system, MODELS)):
         until(system, first, lambda job: job.status is Status.RUNNING)
         time.sleep(1)
         gate.touch()
@@ -133,7 +121,7 @@ def test_a_cancel_ends_one_job_of_a_batch_at_once_and_no_other(
 ) -> None:
     gate = tmp_path / "gate"
     quick = [together(seed=seed) for seed in range(20)]
-    with at_work(system):
+    with at_work(by_hand(system, MODELS)):
         all_ended(system, quick)  # so it takes many at once
         jobs = [together(seed=seed, gate=str(gate)) for seed in range(6)]
         for job in jobs[:2]:
@@ -155,7 +143,7 @@ def test_a_duplicate_of_a_job_that_is_under_way_here_changes_nothing(
     job = together(gate=str(gate))
     for _ in range(3):
         system.lane("standard", "interactive").send(job_message(job.id), "local")
-    with at_work(system):
+    with at_work(by_hand(system, MODELS)):
         until(system, job, lambda job: job.status is Status.RUNNING)
         time.sleep(1)
         gate.touch()
@@ -201,7 +189,8 @@ def test_what_is_under_way_is_bounded_where_the_store_is_slow(
 
     services.before = slow
     jobs = [together(seed=seed) for seed in range(200)]
-    with at_work(services.system) as worker:
+    worker = by_hand(services.system, MODELS)
+    with at_work(worker):
         done = all_ended(system, jobs)
     assert {job.status for job in done} == {Status.SUCCEEDED}
     assert under_way[0] <= MOST

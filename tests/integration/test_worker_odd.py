@@ -1,36 +1,29 @@
 """Models that raise or return what no model should, threads that cannot be started, records that
 cannot be read: one job at most pays for it."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
 import pytest
-from pydantic_core import to_json
 
 from functions.submission import submit
 from gpu_worker import crew
-from gpu_worker.drain import Drain
-from gpu_worker.registry import Registry
 from gpu_worker.worker import Worker
 from shared.contract import Status
 from shared.embedded.table import SqliteTable
 from shared.records import JobRecord
 from shared.settings import Settings
 from shared.system import System
-from tests.conftest import OWN_MODELS
-from tests.integration.working import request, until_ended
+from tests.conftest import OWN_MODELS, catalogue_of
+from tests.integration.working import at_work, by_hand, request, until_ended
 
 MODELS = (*OWN_MODELS, "tests.odd_models")
 
 
 @pytest.fixture(scope="session")
 def catalogue_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("catalogue") / "catalogue.json"
-    path.write_bytes(to_json(Registry(MODELS).cards()))
-    return path
+    return catalogue_of(MODELS, tmp_path_factory.mktemp("catalogue"))
 
 
 @pytest.fixture
@@ -40,19 +33,7 @@ def chosen(chosen: Settings) -> Settings:
 
 @pytest.fixture
 def worker(system: System) -> Worker:
-    return Worker(system, Registry(MODELS, "cpu"), Drain(60))
-
-
-@contextmanager
-def at_work(worker: Worker) -> Iterator[None]:
-    thread = Thread(target=worker.run, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        worker.drain.ask()
-        thread.join(60)
-        assert not thread.is_alive()
+    return by_hand(system, MODELS)
 
 
 def odd(system: System, seed: int = 7, **params: str) -> JobRecord:

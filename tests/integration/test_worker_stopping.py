@@ -9,18 +9,16 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-from pydantic_core import to_json
 
 from functions.submission import submit
 from gpu_worker.keeper import STALLED
-from gpu_worker.registry import Registry
 from shared import lifecycle
 from shared.bootstrap import assemble
 from shared.contract import Status
 from shared.records import JobRecord
 from shared.settings import Settings
 from shared.system import System
-from tests.conftest import OWN_MODELS
+from tests.conftest import OWN_MODELS, catalogue_of
 from tests.integration.working import (
     blobs,
     current,
@@ -39,9 +37,7 @@ DEAF = {"seconds": 3600.0, "steps": 1, "deaf": True}
 
 @pytest.fixture(scope="session")
 def catalogue_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("catalogue") / "catalogue.json"
-    path.write_bytes(to_json(Registry(MODELS).cards()))
-    return path
+    return catalogue_of(MODELS, tmp_path_factory.mktemp("catalogue"))
 
 
 @pytest.fixture

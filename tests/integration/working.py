@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import psutil
@@ -48,9 +49,22 @@ def until_ended(system: System, job: JobRecord, seconds: float = 60) -> JobRecor
     return until(system, job, lambda job: job.status.ended, seconds)
 
 
-def by_hand(system: System) -> Worker:
+def by_hand(system: System, models: tuple[str, ...] = OWN_MODELS) -> Worker:
     """A worker that is moved by hand: `once()`."""
-    return Worker(system, Registry(OWN_MODELS, "cpu"), Drain(60))
+    return Worker(system, Registry(models, "cpu"), Drain(60))
+
+
+@contextmanager
+def at_work(worker: Worker) -> Iterator[None]:
+    """It works in a thread of this process, and is drained in the end."""
+    thread = Thread(target=worker.run, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        worker.drain.ask()
+        thread.join(60)
+        assert not thread.is_alive()
 
 
 @contextmanager

@@ -10,6 +10,8 @@ from pydantic import BaseModel
 
 FILE = "rate"
 LOOK_SECONDS = 0.25
+FATAL = "fatal"
+"""Ends its process: struck only where it is named, but those that are fatal."""
 
 
 class Rate(BaseModel):
@@ -33,7 +35,7 @@ class Chance:
     def strike(self, kinds: Sequence[str]) -> str | None:
         """One of these faults, or mostly none."""
         rate = self._now()
-        likely = [kind for kind in kinds if kind in rate.only] if rate.only else kinds
+        likely = [kind for kind in kinds if kind in rate.only or not (rate.only or kind == FATAL)]
         struck = rate.share and likely and self._random.random() < rate.share
         return self._random.choice(likely) if struck else None
 

@@ -2,9 +2,12 @@
 
 Only what the real services do is done: a call is refused, takes effect and loses its answer, or is
 slow; a message comes twice or out of order, an announcement twice. No write conflict is made up,
-and nothing that was promised is lost.
+and nothing that was promised is lost. Where it is asked for by name, a process dies when its call
+has taken effect, before it hears of it.
 """
 
+import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,7 +16,7 @@ from typing import Any
 
 from shared.errors import Unavailable
 from shared.ports import Letter, Queue
-from tests.chaos.faults.chance import Chance
+from tests.chaos.faults.chance import FATAL, Chance
 from tests.chaos.faults.journal import Journal
 
 SLOW_SECONDS = (0.005, 0.15)
@@ -74,8 +77,13 @@ class Injector:
         if kind is None:
             return
         self._journal.fault(kind, name, operation)
+        if kind == FATAL:
+            os.kill(os.getpid(), signal.SIGKILL)
         if kind in FAILING:
             raise Unavailable(f"injected: {name}.{operation} {kind}")
+
+    def fatal(self, port: Any, call: Call, *given: Any, **named: Any) -> None:
+        call(*given, **named)
 
     def refused(self, port: Any, call: Call, *given: Any, **named: Any) -> None:
         """Nothing happens."""

@@ -14,7 +14,7 @@ from shared.records import Record
 from shared.settings import Settings
 from shared.system import System, one_by_one
 from tests.chaos.faults import chance
-from tests.chaos.faults.chance import Chance
+from tests.chaos.faults.chance import FATAL, Chance
 from tests.chaos.faults.config import Config
 from tests.chaos.faults.injector import Injector
 from tests.chaos.faults.journal import Journal
@@ -31,7 +31,8 @@ TABLE: Operations = {
 }
 BLOBS: Operations = {
     **dict.fromkeys(("get", "head", "keys"), READ),
-    **dict.fromkeys(("put", "put_all", "copy", "delete", "writer"), WRITE),
+    **dict.fromkeys(("put", "copy", "delete", "writer"), WRITE),
+    "put_all": (*WRITE, FATAL),
 }
 QUEUE: Operations = {
     **dict.fromkeys(("depth", "position"), READ),
