@@ -13,7 +13,9 @@ from shared.contract import Status
 from shared.ports import Blobs
 from shared.records import JobRecord, Made
 from tests.chaos.checks import judge
+from tests.chaos.checks.steals import check_steals
 from tests.chaos.evidence import Evidence
+from tests.chaos.faults.journal import JobState, Write
 from tests.chaos.findings import Findings
 from tests.chaos.ledger import View
 from tests.chaos.local import Local
@@ -228,3 +230,44 @@ def test_what_is_still_to_be_done_and_unexplained_exits_are_told(evidence: Evide
     evidence.deaths.append("worker-1 ended with status 1")
     counts = judge(evidence).counts()
     assert (counts["stuck"], counts["deaths"]) == (1, 1)
+
+
+def written(version: int, attempt: int, began: float, told: float) -> Write:
+    """A line of the journal: the write that gave the job to that attempt."""
+    job = JobState(
+        status=Status.RUNNING if attempt else Status.QUEUED,
+        attempt=attempt,
+        tries=attempt,
+        holder=f"worker-{attempt}" if attempt else None,
+        count=1,
+        artworks=(),
+        cancel_requested=False,
+        deleted=False,
+        announce=False,
+        error=None,
+    )
+    clocks = {"at": told, "clock": told, "begun": began}
+    return Write(
+        pid=attempt, act="put", kind="job", pk="j", sk="job", version=version, job=job, **clocks
+    )
+
+
+@pytest.mark.parametrize(
+    ("told", "stolen"),
+    [
+        (10.1, True),  # the holder began a moment ago
+        (16.0, False),  # it began long ago, was stopped, and its line came after its successor's
+    ],
+)
+def test_a_job_taken_from_one_that_lives_is_twice(
+    evidence: Evidence, told: float, stolen: bool
+) -> None:
+    began = 10.0 if stolen else 7.0
+    evidence.writes = [
+        written(1, 0, 6.0, 6.1),
+        written(2, 1, began, told),
+        written(3, 2, 11.0, 11.1),
+    ]
+    findings = Findings()
+    check_steals(evidence, findings)
+    assert bool(findings.of("twice")) is stolen

@@ -62,6 +62,9 @@ class Write(Entry):
     """A write that has taken effect. The writes of one (pk, sk) stand in the order of `version`;
     a process that was killed between its write and this line leaves a gap there."""
 
+    begun: float
+    """The clock when the call began. Its writer may be stopped before it writes this line: the
+    effect came at some moment between the two."""
     act: str
     """`put` or `delete`; a delete has the version that its caller knew."""
     kind: str
@@ -96,9 +99,10 @@ class Journal:
     def fault(self, kind: str, port: str, operation: str) -> None:
         self._append("faults", {"kind": kind, "port": port, "operation": operation})
 
-    def write(self, act: str, record: Record) -> None:
+    def write(self, begun: float, act: str, record: Record) -> None:
         told = {"act": act, "kind": record.sk.partition("#")[0], "pk": record.pk, "sk": record.sk}
-        self._append("writes", told | {"version": record.version} | _state(record))
+        told |= {"version": record.version, "begun": begun}
+        self._append("writes", told | _state(record))
 
     def _append(self, name: str, told: dict[str, Any]) -> None:
         """One `write` for the whole line, so that no kill tears it and no thread mixes two."""

@@ -2,6 +2,7 @@
 that whoever asks for their class still finds it."""
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -82,15 +83,15 @@ class Writes:
         self._journal = journal
         self._thread = threading.local()
 
-    def note(self, act: str, record: Record) -> None:
+    def note(self, begun: float, act: str, record: Record) -> None:
         held = getattr(self._thread, "held", None)
         if held is None:
-            self._journal.write(act, record)
+            self._journal.write(begun, act, record)
         else:
-            held.append((act, record))
+            held.append((begun, act, record))
 
     def together(self, together: Together, work: Callable[[], Any]) -> Any:
-        held: list[tuple[str, Record]] = []
+        held: list[tuple[float, str, Record]] = []
 
         def holding() -> Any:
             before = getattr(self._thread, "held", None)
@@ -101,8 +102,8 @@ class Writes:
                 self._thread.held = before
 
         answer = together(holding)
-        for act, record in held:  # one within another has taken effect when that has
-            self.note(act, record)
+        for noted in held:  # one within another has taken effect when that has
+            self.note(*noted)
         return answer
 
 
@@ -111,13 +112,15 @@ def record(table: Any, writes: Writes) -> None:
     put, delete = table.put, table.delete
 
     def recorded_put(record: Record) -> Record:
+        begun = time.monotonic()
         written: Record = put(record)
-        writes.note("put", written)
+        writes.note(begun, "put", written)
         return written
 
     def recorded_delete(record: Record) -> None:
+        begun = time.monotonic()
         delete(record)
-        writes.note("delete", record)
+        writes.note(begun, "delete", record)
 
     vars(table).update(put=recorded_put, delete=recorded_delete)
 
