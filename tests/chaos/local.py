@@ -73,9 +73,11 @@ class Local:
             time.sleep(LOOK_SECONDS)
 
     def stop(self) -> None:
-        self._kill_all()
-        if self.disk:
-            self.disk.unmount()
+        try:
+            self._kill_all()
+        finally:
+            if self.disk:
+                self.disk.unmount()
 
     def keep(self) -> Path:
         shutil.copytree(

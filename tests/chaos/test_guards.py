@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -45,11 +46,18 @@ def perform(folder: Path, scene: str, *options: str) -> tuple[int, dict[str, Any
     """The suite's exit status, its figures and what it says; what it keeps is in the folder."""
     command = [sys.executable, "-m", "tests.chaos", "--scene", scene, "--json", *options]
     environment = os.environ | {"TMPDIR": str(folder)}
-    told = subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=GIVE_UP_SECONDS
-    )
-    assert told.stdout, told.stderr
-    return told.returncode, json.loads(told.stdout.splitlines()[-1]), told.stderr
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=pipe, stderr=pipe, text=True, process_group=0
+    ) as suite:
+        try:
+            last, told = suite.communicate(timeout=GIVE_UP_SECONDS)
+        except BaseException:
+            suite.send_signal(signal.SIGINT)  # it stops its system and frees its disk
+            suite.wait(GIVE_UP_SECONDS)
+            raise
+    assert last, told
+    return suite.returncode, json.loads(last.splitlines()[-1]), told
 
 
 def test_every_mutant_is_looked_for() -> None:
