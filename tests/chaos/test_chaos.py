@@ -253,16 +253,15 @@ def written(version: int, attempt: int, began: float, told: float) -> Write:
 
 
 @pytest.mark.parametrize(
-    ("told", "stolen"),
+    ("began", "told", "stolen"),
     [
-        (10.1, True),  # the holder began a moment ago
-        (16.0, False),  # it began long ago, was stopped, and its line came after its successor's
+        (10.0, 10.1, True),  # the holder began a moment ago
+        (7.0, 16.0, False),  # it began long ago, was stopped, its line came after its successor's
     ],
 )
 def test_a_job_taken_from_one_that_lives_is_twice(
-    evidence: Evidence, told: float, stolen: bool
+    evidence: Evidence, began: float, told: float, stolen: bool
 ) -> None:
-    began = 10.0 if stolen else 7.0
     evidence.writes = [
         written(1, 0, 6.0, 6.1),
         written(2, 1, began, told),

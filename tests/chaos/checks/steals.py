@@ -52,6 +52,6 @@ def _takings(writes: list[Write]) -> list[tuple[Write, Write]]:
 
 def _silence(begin: Write, beats: list[Write], taking: Write) -> float:
     """Seconds between two signs of life at most, as far as their lines tell."""
-    signs = sorted((one for one in beats if one.clock < taking.clock), key=lambda one: one.clock)
-    signs = [one for one in signs if one.begun > begin.begun]
-    return max(later.clock - earlier.begun for earlier, later in pairwise([begin, *signs, taking]))
+    signs = [one for one in beats if one.begun > begin.begun and one.clock < taking.clock]
+    lines = [begin, *sorted(signs, key=lambda one: one.clock), taking]
+    return max(later.clock - earlier.begun for earlier, later in pairwise(lines))

@@ -11,15 +11,21 @@ from pydantic import BaseModel
 FILE = "rate"
 LOOK_SECONDS = 0.25
 FATAL = "fatal"
-"""Ends its process: struck only where it is named, but those that are fatal."""
+"""Ends its process: struck only where it is named."""
 
 
 class Rate(BaseModel):
-    """How many of all calls meet with a fault, 0..1, and with which kinds: all, where none is
-    named."""
+    """How many of all calls meet with a fault, 0..1, and with which kinds: all but the
+    fatal one, where none is named."""
 
     share: float = 0.0
     only: frozenset[str] = frozenset()
+
+    def among(self, kinds: Sequence[str]) -> list[str]:
+        """Those of these kinds that may strike."""
+        if self.only:
+            return [kind for kind in kinds if kind in self.only]
+        return [kind for kind in kinds if kind != FATAL]
 
 
 class Chance:
@@ -35,7 +41,7 @@ class Chance:
     def strike(self, kinds: Sequence[str]) -> str | None:
         """One of these faults, or mostly none."""
         rate = self._now()
-        likely = [kind for kind in kinds if kind in rate.only or not (rate.only or kind == FATAL)]
+        likely = rate.among(kinds)
         struck = rate.share and likely and self._random.random() < rate.share
         return self._random.choice(likely) if struck else None
 

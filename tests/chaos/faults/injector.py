@@ -82,14 +82,13 @@ class Injector:
         if kind in FAILING:
             raise Unavailable(f"injected: {name}.{operation} {kind}")
 
-    def fatal(self, port: Any, call: Call, *given: Any, **named: Any) -> None:
-        call(*given, **named)
-
     def refused(self, port: Any, call: Call, *given: Any, **named: Any) -> None:
         """Nothing happens."""
 
     def unanswered(self, port: Any, call: Call, *given: Any, **named: Any) -> None:
         call(*given, **named)
+
+    fatal = unanswered
 
     def slow(self, port: Any, call: Call, *given: Any, **named: Any) -> Any:
         self._sleep()
